@@ -1,0 +1,114 @@
+"""The `curate` command: one configuration, the stages over it, and what they made."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pipeline.config import Config, load
+from pipeline.errors import one_line
+from pipeline.run import Run
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="From web crawls, books, code and tables to packed token shards, and from shards to a trained model.\n\n"
+    "One configuration file describes a corpus. `curate run CONFIG` does every stage that is stale; each stage is a command as well. "
+    "Every input record ends as a document or as a reject with a reason, and every document as kept or removed by a named rule.",
+)
+
+ConfigPath = Annotated[
+    Path, typer.Argument(metavar="CONFIG", help="The configuration, a YAML file such as configs/quickstart.yaml.", show_default=False)
+]
+Overrides = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="KEY.PATH=VALUE",
+        help="Override a key of the configuration; the value is YAML. May be given again.",
+        show_default=False,
+    ),
+]
+
+STAGE_HELP = {
+    "crawl": "Fetch seeds to WARC and repositories to clones.\n\n"
+    "robots.txt is obeyed and one host's requests are spaced. A crawl that was cut off goes on.",
+    "extract": "Turn records into documents and signals.\n\n"
+    "Reads WARC, WET, EPUB, Gutenberg and plain text, source trees, git, Parquet and JSONL.",
+    "filter": "Decide by presets which documents to keep.\n\nReads signals only, so a changed threshold takes seconds.",
+    "dedup": "Remove exact duplicates and verified near-duplicates.\n\n"
+    "The survivor of a cluster is its longest text, then the smallest doc_id.",
+    "train-tokenizer": "Train a SentencePiece tokenizer on a sample of the kept text.\n\nThe validation split never takes part.",
+    "tokenize": "Write the kept documents to token shards.\n\n"
+    "Training and validation split, shuffled by a keyed hash, with documents.parquet beside them.",
+    "train": "Train the bundled transformer on the shards.\n\nA training run that was cut off goes on from its last checkpoint.",
+    "evaluate": "Measure bits per byte on the validation split.\n\n"
+    "Overall and per source, beside unigram and trigram baselines over the same tokens.",
+    "generate": "Write samples from the trained model.\n\nPrompts and sampling are set under `generate` in the configuration.",
+    "report": "Write the HTML report.\n\nA waterfall of documents and bytes per stage and rule, for each source.",
+}
+
+
+@app.command()
+def run(config: ConfigPath, overrides: Overrides = None) -> None:
+    """Do every stage that is stale, in order, and say where the results are."""
+    settings = load(config, overrides or ())
+    run_directory = Run(settings.directory)
+    stages = importlib.import_module("pipeline.stages").STAGES
+    perform = importlib.import_module("pipeline.stage").perform
+    with run_directory.locked():
+        done = [stage.name for stage in stages if stage.wanted(settings) and perform(stage, run_directory, settings)]
+    if not done:
+        typer.echo("Nothing to do: every stage is up to date.", err=True)
+    for label, place in results(settings):
+        typer.echo(f"{label:<10} {place}")
+
+
+def results(config: Config) -> list[tuple[str, Path]]:
+    """What a run leaves, as label and path."""
+    places = [("documents", "documents"), ("decisions", "decisions"), ("rejects", "rejects"), ("tokenizer", "tokenizer/tokenizer.model")]
+    places += [("shards", "shards"), ("model", "model"), ("evaluation", "evaluation/report.json"), ("samples", "samples/samples.json")]
+    places += [("report", "report/index.html")]
+    return [(label, config.directory / place) for label, place in places if (config.directory / place).exists()]
+
+
+def _stage_command(name: str) -> None:
+    def command(config: ConfigPath, overrides: Overrides = None) -> None:
+        settings = load(config, overrides or ())
+        run_directory = Run(settings.directory)
+        stage = next(stage for stage in importlib.import_module("pipeline.stages").STAGES if stage.name == name)
+        with run_directory.locked():
+            importlib.import_module("pipeline.stage").perform(stage, run_directory, settings)
+
+    command.__doc__ = STAGE_HELP[name]
+    app.command(name=name)(command)
+
+
+for _name in STAGE_HELP:
+    _stage_command(_name)
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON Schema of the configuration."""
+    typer.echo(json.dumps(Config.model_json_schema(), indent=2))
+
+
+def main() -> None:
+    """Run `curate`; a user's mistake ends with one line and status 2."""
+    try:
+        app(prog_name="curate")
+    except (ValueError, OSError) as error:
+        sys.stderr.write(f"curate: {one_line(error)}\n")
+        sys.exit(2)
+
+
+if __name__ == "__main__":
+    main()

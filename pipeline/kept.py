@@ -1,0 +1,65 @@
+"""The kept documents of a part, with the spans cut that the rules in force remove, and which split each belongs to.
+
+The only place where text is read again after extraction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.parquet as pq
+import xxhash
+
+from filters.signals import apply_cuts
+from pipeline.config import Config, Source
+from pipeline.run import Run
+from pipeline.stages.filter import rules
+
+COLUMNS = ["doc_id", "source", "kind", "locator", "licence", "digest", "text"]
+
+
+def kept_batches(run: Run, key: str, config: Config) -> Iterator[pa.Table]:
+    """Kept rows of documents/part-K, about 1,000 at a time, with `text` after cuts and `language` beside `COLUMNS`."""
+    sources = {source.name: source for source in config.sources}
+    keep = pq.read_table(run.part("decisions", key), columns=["keep"])["keep"].combine_chunks()
+    row = 0
+    with pq.ParquetFile(run.part("documents", key)) as documents, pq.ParquetFile(run.part("signals", key)) as signals:
+        assert documents.num_row_groups == signals.num_row_groups, "documents and signals are row-aligned, group by group"
+        for group in range(documents.num_row_groups):
+            rows = documents.metadata.row_group(group).num_rows
+            mask = keep.slice(row, rows)
+            row += rows
+            if mask.true_count == 0:
+                continue
+            batch = documents.read_row_group(group, columns=COLUMNS).filter(mask)
+            measured = signals.read_row_group(group, columns=["language", "cut_spans"]).filter(mask)
+            if _cuts(sources[batch["source"][0].as_py()], config):
+                texts = [
+                    apply_cuts(text, spans)
+                    for text, spans in zip(batch["text"].to_pylist(), measured["cut_spans"].to_pylist(), strict=True)
+                ]
+                batch = batch.set_column(batch.schema.get_field_index("text"), "text", pa.array(texts, pa.string()))
+            yield batch.append_column("language", measured["language"])
+
+
+def is_validation(doc_ids: Sequence[bytes], config: Config) -> npt.NDArray[np.bool_]:
+    """Bool [n]: held out, by hash of doc_id under `shards.validation_share`."""
+    return below(keyed_hashes(doc_ids, "validation", config.shards.seed), config.shards.validation_share)
+
+
+def keyed_hashes(doc_ids: Sequence[bytes], purpose: str, seed: int) -> npt.NDArray[np.uint64]:
+    """uint64 [n]: xxh3-64 of doc_id under a key of its own for each purpose, so that choices are independent of each other."""
+    key = xxhash.xxh3_64_intdigest(purpose.encode(), seed=seed)
+    return np.fromiter((xxhash.xxh3_64_intdigest(doc_id, seed=key) for doc_id in doc_ids), np.uint64, len(doc_ids))
+
+
+def below(hashes: npt.NDArray[np.uint64], share: float) -> npt.NDArray[np.bool_]:
+    """Bool [n]: the hashes that lie in the lowest `share` of their space."""
+    return hashes.astype(np.float64) < share * 2.0**64
+
+
+def _cuts(source: Source, config: Config) -> bool:
+    return any(preset.cuts for preset in rules(source, config)[0])

@@ -1,0 +1,57 @@
+"""The columns of a run's tables. `documents`, `signals` and `decisions` parts of one name are row-aligned."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+
+DOCUMENT_ID = pa.binary(16)
+
+DOCUMENTS = pa.schema(
+    [
+        ("doc_id", DOCUMENT_ID),  # xxh3-128 of source and locator
+        ("source", pa.string()),
+        ("kind", pa.string()),
+        ("locator", pa.string()),
+        ("text", pa.string()),
+        ("title", pa.string()),
+        ("licence", pa.string()),
+        ("date", pa.string()),
+        ("digest", DOCUMENT_ID),  # xxh3-128 of the UTF-8 text
+        ("input", pa.string()),
+        ("offset", pa.int64()),  # byte range of the record within its input
+        ("length", pa.int64()),
+    ]
+)
+
+REJECTS = pa.schema(
+    [
+        ("stage", pa.string()),
+        ("source", pa.string()),
+        ("locator", pa.string()),
+        ("reason", pa.string()),
+        ("error", pa.string()),
+        ("input", pa.string()),
+        ("offset", pa.int64()),
+        ("length", pa.int64()),
+    ]
+)
+
+VERDICTS = [
+    ("keep", pa.bool_()),
+    ("stage", pa.string()),
+    ("rule", pa.string()),
+    ("value", pa.float32()),
+    ("bound", pa.string()),
+]
+
+FILTERED = pa.schema([("doc_id", DOCUMENT_ID), *VERDICTS])
+
+DECISIONS = pa.schema(
+    [
+        ("doc_id", DOCUMENT_ID),
+        *VERDICTS,
+        ("cluster_id", DOCUMENT_ID),  # smallest doc_id of the cluster; null for a document that duplicates nothing
+        ("survivor_id", DOCUMENT_ID),
+        ("cluster_size", pa.int32()),
+    ]
+)

@@ -1,0 +1,46 @@
+"""What a reader gives for each input record: a document, or a reject with a reason; never nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """One text and where it came from.
+
+    `locator` names it for a person and is unique within its source: a URL, `archive!member`, or `repository@commit:path`.
+    `offset` and `length` are the byte range of the record in its input file (0 and the file's size where the file is the record).
+    """
+
+    locator: str
+    text: str
+    title: str | None = None
+    licence: str = "unknown"
+    """SPDX expression, or 'unknown'."""
+    date: str | None = None
+    """ISO 8601 date as the record states it; None where it states none."""
+    offset: int = 0
+    length: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Reject:
+    """One record that is not a document. `reason` is one of few short phrases to count by; `error` is the exception's own words."""
+
+    locator: str
+    reason: str
+    error: str = ""
+    offset: int = 0
+    length: int = 0
+
+
+Outcome = Document | Reject
+
+
+@dataclass(slots=True)
+class Tally:
+    """Raw records and input bytes as a reader meets them, counted before any is judged, so that conservation can be checked."""
+
+    records: int = 0
+    bytes: int = field(default=0)

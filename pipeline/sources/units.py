@@ -1,0 +1,121 @@
+"""From sources to units of work: one large input file each, or a group of small ones.
+
+A group's borders follow from the names in it and from sizes, not from positions: adding a file changes the group that it falls in and
+at most the next, so the other parts stay current.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import xxhash
+
+from pipeline.config import Config, Kind, Source
+from pipeline.run import Run, Unit, digest
+from pipeline.sources import code
+from pipeline.sources.files import Input, list_inputs
+
+# A group closes at a name whose hash says so once it holds 1 MB (on average 16 names later), and at 8 MB in any case: books and code go
+# through at 1 to 20 MB/s, so that is seconds of work, enough to outweigh opening and small enough to share out.
+GROUP_LEAST_BYTES, GROUP_MOST_BYTES, GROUP_CUT = 1 << 20, 8 << 20, 16
+
+
+@dataclass(frozen=True, kw_only=True)
+class SourceUnit(Unit):
+    """Inputs of one source that make one part."""
+
+    source: str
+    kind: Kind
+    root: str
+    """Folder or repository that `paths` are relative to; '' where `paths` stand for themselves."""
+    paths: tuple[str, ...]
+
+
+def plan_units(run: Run, config: Config, settings: object) -> list[SourceUnit]:
+    """Every source's units. `settings` is what else decides a part (definitions, extraction settings) and goes into each fingerprint.
+
+    Raises:
+        ValueError: a path matches nothing or cannot be read; a crawl or a clone has not been made yet.
+    """
+    units = [unit for source in config.sources for unit in _source_units(run, source, settings)]
+    keys = [unit.key for unit in units]
+    for unit in units:
+        if keys.count(unit.key) > 1:
+            raise ValueError(f"source {unit.source!r} reads {unit.paths[0]!r} twice; name it once")
+    return units
+
+
+def _source_units(run: Run, source: Source, settings: object) -> Iterator[SourceUnit]:
+    common = [settings, source.model_dump(mode="json", exclude={"crawl", "paths", "path_prefix", "repositories"})]
+    if source.crawl or source.repositories:
+        for path, output in _fetched(run, source):
+            if source.kind == "web":
+                yield _unit(source, "", [Input(str(path), output["bytes"], output["sha256"])], common, name=path.name)
+    if source.repositories:
+        for url in source.repositories:
+            yield from _tree_units(source, run.path("crawl", source.name, code.clone_name(url)), common)
+    if source.kind == "code":
+        for root in source.paths:
+            yield from _tree_units(source, Path(root), common)
+        return
+    for pattern in source.paths:
+        inputs = list_inputs([pattern], source.path_prefix, source.exclude)
+        if source.kind == "book":
+            root = Path(pattern) if Path(pattern).is_dir() else None
+            for group in _groups(inputs):
+                yield _unit(source, str(root or ""), group, common)
+        else:
+            for item in inputs:
+                yield _unit(source, "", [item], common)
+
+
+def _fetched(run: Run, source: Source) -> list[tuple[Path, dict[str, object]]]:
+    """WARC files that the crawl stage wrote for a source, with their receipts."""
+    manifest = run.need("crawl")
+    outputs = {path: output for part in manifest.parts.values() for path, output in part.outputs.items()}
+    folder = f"crawl/{source.name}/"
+    return [(run.path(path), output) for path, output in sorted(outputs.items()) if path.startswith(folder) and ".warc" in path]
+
+
+def _tree_units(source: Source, root: Path, common: list[object]) -> Iterator[SourceUnit]:
+    """Groups of files of a source tree, or of a repository's commit."""
+    if not root.is_dir():
+        raise ValueError(f"source {source.name!r}: {str(root)!r} is not a folder; give a source tree or a git repository")
+    if code.is_repository(root):
+        commit, entries = code.list_commit(root, source.exclude)
+        inputs = [Input(path, size, blob) for path, size, blob in entries]
+        common = [*common, commit]
+    else:
+        inputs = [Input(path, size, stamp) for path, size, stamp in code.list_tree(root, source.exclude)]
+    for group in _groups(inputs):
+        yield _unit(source, str(root), group, common)
+
+
+def _groups(inputs: Iterable[Input]) -> Iterator[list[Input]]:
+    group: list[Input] = []
+    held = 0
+    for item in sorted(inputs, key=lambda item: item.path):
+        group.append(item)
+        held += item.bytes
+        cut = xxhash.xxh3_64_intdigest(item.path.encode("utf-8", "surrogateescape")) % GROUP_CUT == 0
+        if held >= GROUP_MOST_BYTES or (held >= GROUP_LEAST_BYTES and cut):
+            yield group
+            group, held = [], 0
+    if group:
+        yield group
+
+
+def _unit(source: Source, root: str, inputs: list[Input], common: list[object], name: str | None = None) -> SourceUnit:
+    paths = tuple(item.path for item in inputs)
+    stamps = [(item.path if name is None else name, item.bytes, item.stamp) for item in inputs]
+    return SourceUnit(
+        key=xxhash.xxh3_64_hexdigest(f"{source.name}\n{root}\n{name or paths[0]}".encode("utf-8", "surrogateescape")),
+        fingerprint=digest([common, stamps]),
+        bytes=sum(item.bytes for item in inputs),
+        source=source.name,
+        kind=source.kind,
+        root=root,
+        paths=paths,
+    )

@@ -1,0 +1,241 @@
+"""Stage 2, extract: input records to documents and their signals.
+
+In:  WARC and WET files, books, source trees and repositories, tables.
+Out: documents/part-K (text, once), signals/part-K (numbers, row-aligned), rejects/part-K.
+Lost: nothing; records in = documents + rejects, checked for each unit.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+
+import numpy as np
+import pyarrow as pa
+import xxhash
+from filters.language import LanguageModel
+from filters.signature import signatures
+
+from filters import signals as text_signals
+from pipeline.config import Config, Source
+from pipeline.run import Manifest, PartWriter, Run
+from pipeline.schema import DOCUMENT_ID, DOCUMENTS, REJECTS
+from pipeline.sources import books, code, pages, tables
+from pipeline.sources.records import Document, Outcome, Reject, Tally
+from pipeline.sources.units import SourceUnit, plan_units
+from pipeline.stage import Job, Stage
+
+VERSION = 1
+BATCH_ROWS, BATCH_CHARACTERS = 1000, 16 << 20
+
+
+def signals_schema(config: Config) -> pa.Schema:
+    """Columns of signals/: identity and sizes, language, the text's statistics, the MinHash signature (little-endian minima)."""
+    width = config.dedup.bands * config.dedup.rows * 4
+    return pa.schema(
+        [
+            ("doc_id", DOCUMENT_ID),
+            ("digest", DOCUMENT_ID),
+            ("bytes", pa.int64()),
+            ("language", pa.string()),
+            ("language_score", pa.float32()),
+            *text_signals.SCHEMA,
+            ("signature", pa.binary(width)),
+        ]
+    )
+
+
+def plan(run: Run, config: Config) -> Sequence[SourceUnit]:
+    """A unit per large file or group of small ones."""
+    dedup = config.dedup
+    settings = [
+        VERSION,
+        config.extract.model_dump(mode="json"),
+        config.filter.language.model,
+        dedup.ngram,
+        dedup.bands,
+        dedup.rows,
+        dedup.seed,
+    ]
+    return plan_units(run, config, settings)
+
+
+def outcomes(unit: SourceUnit, source: Source, config: Config, tally: Tally) -> Iterator[tuple[str, Outcome]]:
+    """Each record's input path and what became of it."""
+    if unit.kind == "web":
+        screen = config.extract.screen
+        model = language_model(config.filter.language.model) if screen.languages else None
+        for path in unit.paths:
+            yield from ((path, outcome) for outcome in pages.outcomes(path, source, config.extract, model, tally))
+    elif unit.kind == "book":
+        for path in unit.paths:
+            yield from ((path, outcome) for outcome in books.outcomes(path, source, config.extract, tally, root=unit.root))
+    elif unit.kind == "code":
+        yield from ((unit.root, outcome) for outcome in code.outcomes(unit.root, source, config.extract, tally, paths=unit.paths))
+    else:
+        for path in unit.paths:
+            yield from ((path, outcome) for outcome in tables.outcomes(path, source, config.extract, tally))
+
+
+def extract_unit(unit: SourceUnit, run: Run, config: Config) -> None:
+    """Write the three parts of a unit."""
+    source = next(source for source in config.sources if source.name == unit.source)
+    tally, beat = Tally(), run.heartbeat("extract", unit)
+    reasons: dict[str, dict[str, int]] = {}
+    text_bytes = 0
+    with (
+        PartWriter(run.part("documents", unit.key), DOCUMENTS) as documents,
+        PartWriter(run.part("signals", unit.key), signals_schema(config)) as signals,
+        PartWriter(run.part("rejects", unit.key), REJECTS) as rejects,
+    ):
+        for batch in _batches(outcomes(unit, source, config, tally)):
+            kept = [(path, outcome) for path, outcome in batch if isinstance(outcome, Document)]
+            refused = [(path, outcome) for path, outcome in batch if isinstance(outcome, Reject)]
+            if kept:
+                table = documents_batch(source, kept)
+                documents.write(table)
+                columns = signals_batch(table, config)
+                signals.write(columns)
+                text_bytes += int(np.sum(columns["bytes"].to_numpy()))
+            if refused:
+                rejects.write(rejects_batch("extract", source, refused))
+                for _, reject in refused:
+                    reason = reasons.setdefault(reject.reason, {"records": 0, "bytes": 0})
+                    reason["records"] += 1
+                    reason["bytes"] += reject.length
+            beat(documents.rows, tally.bytes)
+    if tally.records != documents.rows + rejects.rows:
+        raise ValueError(
+            f"{unit.paths[0]!r}: {tally.records} records in, but {documents.rows} documents and {rejects.rows} rejects out; "
+            "this is a fault of curate, please report it with the file"
+        )
+    counts = {
+        "input_bytes": unit.bytes,
+        "records": tally.records,
+        "documents": documents.rows,
+        "text_bytes": text_bytes,
+        "rejects": reasons,
+    }
+    run.give_receipt("extract", unit, [documents.path, signals.path, rejects.path], {"sources": {source.name: counts}})
+
+
+def documents_batch(source: Source, kept: Sequence[tuple[str, Document]]) -> pa.RecordBatch:
+    """Documents with their identity: doc_id is xxh3-128 of source and locator."""
+    locators = [document.locator.encode("utf-8", "replace").decode() for _, document in kept]
+    columns = [
+        [document_id(source.name, locator) for locator in locators],
+        [source.name] * len(kept),
+        [source.kind] * len(kept),
+        locators,
+        [document.text for _, document in kept],
+        [document.title for _, document in kept],
+        [document.licence if document.licence != "unknown" else source.licence for _, document in kept],
+        [document.date for _, document in kept],
+        [xxhash.xxh3_128_digest(document.text.encode()) for _, document in kept],
+        [_printable(path) for path, _ in kept],
+        [document.offset for _, document in kept],
+        [document.length for _, document in kept],
+    ]
+    return pa.RecordBatch.from_arrays(
+        [pa.array(column, field.type) for column, field in zip(columns, DOCUMENTS, strict=True)], schema=DOCUMENTS
+    )
+
+
+def signals_batch(documents: pa.RecordBatch, config: Config) -> pa.Table:
+    """Signals of a batch of documents, row for row."""
+    texts = documents["text"]
+    rows = len(texts)
+    languages: list[str | None] = [None] * rows
+    scores = np.full(rows, np.nan, np.float32)
+    if documents["kind"][0].as_py() != "code":
+        found, scores = language_model(config.filter.language.model).identify(texts.to_pylist())
+        languages = list(found)
+    dedup = config.dedup
+    minima = signatures(texts, dedup.ngram, dedup.bands * dedup.rows, dedup.seed)
+    schema = signals_schema(config)
+    offsets = np.frombuffer(texts.buffers()[1], np.int32)[texts.offset : texts.offset + rows + 1]
+    statistics = text_signals.compute(texts)
+    columns = {
+        "doc_id": documents["doc_id"],
+        "digest": documents["digest"],
+        "bytes": pa.array(np.diff(offsets).astype(np.int64)),
+        "language": pa.array(languages, pa.string()),
+        "language_score": pa.array(scores, pa.float32(), from_pandas=True),
+        **{name: statistics[name] for name in text_signals.SCHEMA.names},
+        "signature": pa.Array.from_buffers(schema.field("signature").type, rows, [None, pa.py_buffer(np.ascontiguousarray(minima, "<u4"))]),
+    }
+    return pa.table([columns[name] for name in schema.names], schema=schema)
+
+
+def rejects_batch(stage: str, source: Source, refused: Iterable[tuple[str, Reject]]) -> pa.RecordBatch:
+    """Rows of rejects/."""
+    rows = [
+        {
+            "stage": stage,
+            "source": source.name,
+            "locator": _printable(reject.locator),
+            "reason": reject.reason,
+            "error": _printable(reject.error)[:1000],
+            "input": _printable(path),
+            "offset": reject.offset,
+            "length": reject.length,
+        }
+        for path, reject in refused
+    ]
+    return pa.RecordBatch.from_pylist(rows, schema=REJECTS)
+
+
+def document_id(source: str, locator: str) -> bytes:
+    """xxh3-128 of source and locator, 16 bytes."""
+    return xxhash.xxh3_128_digest(f"{source}\n{locator}".encode())
+
+
+@functools.lru_cache(maxsize=2)
+def language_model(name: str) -> LanguageModel:
+    """One copy for each process: the model takes 0.1 s and 1 MB (lid.176.ftz) to 1 GB."""
+    return LanguageModel.load(name)
+
+
+def check(_run: Run, _config: Config, manifest: Manifest) -> None:
+    """Some source gave some document."""
+    if not any(counts["documents"] for counts in manifest.totals.get("sources", {}).values()):
+        reasons = Counter[str]()
+        for counts in manifest.totals.get("sources", {}).values():
+            reasons.update({reason: count["records"] for reason, count in counts["rejects"].items()})
+        told = ", ".join(f"{reason} ({count})" for reason, count in reasons.most_common(3)) or "there were no records at all"
+        raise ValueError(f"no document came out of the sources; rejects by reason: {told}; see rejects/")
+
+
+def _summary(manifest: Manifest) -> str:
+    sources = manifest.totals.get("sources", {}).values()
+    documents, records = sum(s["documents"] for s in sources), sum(s["records"] for s in sources)
+    text_bytes = sum(s["text_bytes"] for s in sources)
+    return f"{records:,} records: {documents:,} documents ({text_bytes / 1e6:,.1f} MB of text), {records - documents:,} rejects"
+
+
+def _batches(items: Iterable[tuple[str, Outcome]]) -> Iterator[list[tuple[str, Outcome]]]:
+    batch: list[tuple[str, Outcome]] = []
+    held = 0
+    for item in items:
+        batch.append(item)
+        held += len(item[1].text) if isinstance(item[1], Document) else 0
+        if len(batch) >= BATCH_ROWS or held >= BATCH_CHARACTERS:
+            yield batch
+            batch, held = [], 0
+    if batch:
+        yield batch
+
+
+def _printable(text: str) -> str:
+    """File names may hold bytes that are no UTF-8; tables hold UTF-8."""
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
+def _work(job: Job) -> None:
+    # Read the model here first, so that a wrong path is one line before any worker starts.
+    language_model(job.config.filter.language.model)
+    job.each(job.units, extract_unit)
+
+
+EXTRACT = Stage("extract", "records to documents and signals", ("documents", "signals", "rejects"), plan, _work, _summary, check)

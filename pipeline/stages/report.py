@@ -1,0 +1,143 @@
+"""Stage 8, report: one HTML page with what became of every record, per source, stage and rule.
+
+In:  the manifests of the stages, tokenizer/report.json, model/metrics.jsonl, evaluation/report.json, samples/samples.json.
+Out: report/index.html, one file without scripts or outside links.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import jinja2
+
+from pipeline.config import Config
+from pipeline.run import Manifest, Run, Unit, add_counts, digest, partial, publish
+from pipeline.stage import Job, Stage
+
+VERSION = 1
+READ = ("crawl", "extract", "filter", "dedup", "train-tokenizer", "tokenize", "train", "evaluate", "generate")
+MOST_RULES = 12  # per stage and source; the rest is summed in one row
+
+
+@dataclass(frozen=True)
+class Bar:
+    """A row of the waterfall: what is left after a stage, or what one rule took away."""
+
+    label: str
+    kind: str
+    """'left' or 'lost'."""
+    documents: int
+    bytes: int
+    begin: float
+    """Left end and width of the bar, in shares of the records that came in."""
+    width: float
+
+
+def waterfall(records: Mapping[str, Any], filtered: Mapping[str, Any] | None, deduplicated: Mapping[str, Any] | None) -> list[Bar]:
+    """Records to documents to kept documents. What each step loses is taken off the right end of what was left before it."""
+    most = max(1, records["records"])
+    bars = [Bar("records in", "left", records["records"], records["input_bytes"], 0, 1)]
+    left = records["records"]
+
+    def lose(rules: Mapping[str, Mapping[str, int]], key: str) -> None:
+        nonlocal left
+        ordered = sorted(rules.items(), key=lambda item: (-item[1][key], item[0]))
+        if len(ordered) > MOST_RULES:
+            others = add_counts(count for _, count in ordered[MOST_RULES - 1 :])
+            ordered = [*ordered[: MOST_RULES - 1], (f"{len(ordered) - MOST_RULES + 1} other rules", others)]
+        for label, count in ordered:
+            left -= count[key]
+            bars.append(Bar(label, "lost", count[key], count["bytes"], left / most, count[key] / most))
+
+    def keep(label: str, documents: int, text_bytes: int) -> None:
+        assert documents == left, f"{label}: {documents} documents where {left} are left"
+        bars.append(Bar(label, "left", documents, text_bytes, 0, documents / most))
+
+    lose(records["rejects"], "records")
+    keep("documents", records["documents"], records["text_bytes"])
+    if filtered is not None:
+        lose(filtered["removed"], "documents")
+        keep("kept by filter", filtered["kept"], filtered["kept_bytes"])
+    if deduplicated is not None:
+        lose(deduplicated["removed"], "documents")
+        keep("kept by dedup", deduplicated["kept"], deduplicated["kept_bytes"])
+    return bars
+
+
+def sections(run: Run) -> list[tuple[str, list[Bar], dict[str, Any] | None]]:
+    """Name, waterfall and token counts of all sources together and of each."""
+    totals = {stage: manifest.totals.get("sources", {}) for stage in READ if (manifest := run.manifest(stage))}
+    names = sorted(totals["extract"])
+    rows = []
+    for label, members in [("all sources", names), *((name, [name]) for name in names)]:
+        summed = {stage: add_counts(totals[stage][name] for name in members if name in totals[stage]) for stage in totals}
+        steps = [summed.get(stage) or None for stage in ("filter", "dedup", "tokenize")]
+        rows.append((label, waterfall(summed["extract"], steps[0], steps[1]), steps[2]))
+    return rows if len(names) > 1 else rows[:1]
+
+
+def curve(metrics: Sequence[Mapping[str, Any]], key: str, width: int, height: int, limits: tuple[float, float]) -> str:
+    """Points of an SVG polyline of one metric over the steps."""
+    rows = [row for row in metrics if row.get(key) is not None]
+    last = max((row["step"] for row in metrics), default=1) or 1
+    low, high = limits
+    span = (high - low) or 1
+    return " ".join(f"{row['step'] / last * width:.1f},{height - (row[key] - low) / span * height:.1f}" for row in rows)
+
+
+def render(run: Run, config: Config) -> str:
+    """The page."""
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("pipeline", "templates"), autoescape=True, undefined=jinja2.StrictUndefined
+    )
+    metrics = _rows(run, "model", "metrics.jsonl")
+    values = [row[key] for row in metrics for key in ("bits_per_byte", "validation_bits_per_byte") if row.get(key) is not None]
+    limits = (min(values, default=0.0), max(values, default=1.0))
+    curves = {key: curve(metrics, key, 720, 200, limits) for key in ("bits_per_byte", "validation_bits_per_byte")}
+    return environment.get_template("report.html.jinja").render(
+        config=config,
+        sections=sections(run),
+        crawl=run.manifest("crawl"),
+        tokenizer=_json(run, "tokenizer", "report.json"),
+        curves=curves if metrics else None,
+        limits=limits,
+        last_step=max((row["step"] for row in metrics), default=0),
+        evaluation=_json(run, "evaluation", "report.json"),
+        samples=_json(run, "samples", "samples.json"),
+    )
+
+
+def plan(run: Run, config: Config) -> Sequence[Unit]:
+    """One unit: the page, stale against every stage that it shows."""
+    run.need("extract")
+    shown = [run.manifest(stage) for stage in READ]
+    settings = [VERSION, config.name, [manifest and (manifest.outputs_digest(), manifest.totals) for manifest in shown]]
+    return [Unit(key="index", fingerprint=digest(settings), bytes=0)]
+
+
+def _summary(_manifest: Manifest) -> str:
+    return "report/index.html"
+
+
+def _work(job: Job) -> None:
+    path = job.run.path("report", "index.html")
+    path.parent.mkdir(exist_ok=True)
+    partial(path).write_text(render(job.run, job.config), encoding="utf-8")
+    publish(partial(path), path)
+    job.run.give_receipt("report", job.units[0], [path], {})
+
+
+def _json(run: Run, *parts: str) -> Any:
+    path = run.path(*parts)
+    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
+
+
+def _rows(run: Run, *parts: str) -> list[dict[str, Any]]:
+    path = run.path(*parts)
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()] if path.exists() else []
+
+
+REPORT = Stage("report", "one HTML page: what became of every record", (), plan, _work, _summary)

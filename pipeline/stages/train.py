@@ -1,0 +1,139 @@
+"""Stage 7: train, evaluate and generate. Thin: `trainer` does the work and knows nothing of runs.
+
+In:  shards/ and tokenizer/.
+Out: model/ (weights, shape, checkpoints, metrics), evaluation/report.json, samples/samples.json.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from pipeline.config import Config
+from pipeline.run import Manifest, Run, Unit, digest, write_json
+from pipeline.stage import Job, Stage
+
+VERSION = 1
+
+
+def wanted(config: Config) -> bool:
+    """Whether the configuration has a `train` section."""
+    return config.train is not None
+
+
+def plan_train(run: Run, config: Config) -> Sequence[Unit]:
+    """One unit: the model."""
+    if config.train is None:
+        raise ValueError("the configuration has no section 'train'; add one (an empty one takes the defaults)")
+    settings = [VERSION, dataclasses.asdict(config.train), run.need("tokenize").outputs_digest()]
+    return [Unit(key="model", fingerprint=digest(settings), bytes=0)]
+
+
+def _train(job: Job) -> None:
+    _need_torch()
+    from trainer.train import train
+
+    assert job.config.train is not None
+    (unit,) = job.units
+    out = job.run.path("model")
+    stamp = out / "fingerprint"
+    if out.is_dir() and (not stamp.exists() or stamp.read_text() != unit.fingerprint):
+        shutil.rmtree(out)  # checkpoints of other settings or other shards
+    out.mkdir(exist_ok=True)
+    stamp.write_text(unit.fingerprint)
+    report = train(job.run.path("shards"), out, job.config.train, job.progress.note)
+    job.run.give_receipt(
+        "train", unit, [out / "model.safetensors", out / "model.json"], {key: report[key] for key in ("parameters", "tokens", "steps")}
+    )
+
+
+def plan_evaluate(run: Run, _config: Config) -> Sequence[Unit]:
+    """One unit: the report."""
+    return [
+        Unit(
+            key="report", fingerprint=digest([VERSION, run.need("train").outputs_digest(), run.need("tokenize").outputs_digest()]), bytes=0
+        )
+    ]
+
+
+def _evaluate(job: Job) -> None:
+    _need_torch()
+    from trainer.evaluate import evaluate
+
+    path = job.run.path("evaluation", "report.json")
+    write_json(path, evaluate(job.run.path("model"), job.run.path("shards"), job.progress.note))
+    job.run.give_receipt("evaluate", job.units[0], [path], {})
+
+
+def plan_generate(run: Run, config: Config) -> Sequence[Unit]:
+    """One unit: the samples."""
+    settings = [VERSION, config.generate.model_dump(mode="json"), run.need("train").outputs_digest()]
+    return [Unit(key="samples", fingerprint=digest(settings), bytes=0)]
+
+
+def _generate(job: Job) -> None:
+    _need_torch()
+    from trainer.generate import generate
+
+    settings = job.config.generate
+    model, tokenizer = job.run.path("model"), job.run.path("tokenizer", "tokenizer.model")
+    texts = generate(
+        model,
+        tokenizer,
+        list(settings.prompts),
+        tokens=settings.tokens,
+        temperature=settings.temperature,
+        top_k=settings.top_k,
+        seed=settings.seed,
+    )
+    path = job.run.path("samples", "samples.json")
+    write_json(path, [{"prompt": prompt, "text": text} for prompt, text in zip(settings.prompts, texts, strict=True)])
+    job.run.give_receipt("generate", job.units[0], [path], {"samples": len(texts)})
+
+
+def _need_torch() -> None:
+    try:
+        import torch  # noqa: F401
+    except ImportError as error:
+        raise ValueError("training needs torch, which is not installed; `pip install 'curate[train]'`") from error
+
+
+def read_evaluation(run: Run) -> dict[str, Any] | None:
+    """The evaluation's report, where there is one."""
+    path: Path = run.path("evaluation", "report.json")
+    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
+
+
+TRAIN = Stage(
+    "train",
+    "shards to a trained model",
+    (),
+    plan_train,
+    _train,
+    lambda manifest: (
+        f"{manifest.totals['parameters']:,} parameters, {manifest.totals['steps']:,} steps, {manifest.totals['tokens']:,} tokens"
+    ),
+    wanted=wanted,
+)
+
+
+def _evaluated(_manifest: Manifest) -> str:
+    return "validation bits per byte: see evaluation/report.json"
+
+
+EVALUATE = Stage(
+    "evaluate", "bits per byte of the model and of n-gram baselines", ("evaluation",), plan_evaluate, _evaluate, _evaluated, wanted=wanted
+)
+GENERATE = Stage(
+    "generate",
+    "samples from the model",
+    ("samples",),
+    plan_generate,
+    _generate,
+    lambda manifest: f"{manifest.totals['samples']} samples",
+    wanted=wanted,
+)
