@@ -5,7 +5,7 @@ The only place where text is read again after extraction.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import xxhash
 
-from filters.signals import apply_cuts
+from filters.cuts import apply_cuts
 from pipeline.config import Config, Source
 from pipeline.run import Run
 from pipeline.stages.filter import rules
@@ -35,11 +35,12 @@ def kept_batches(run: Run, key: str, config: Config) -> Iterator[pa.Table]:
             if mask.true_count == 0:
                 continue
             batch = documents.read_row_group(group, columns=COLUMNS).filter(mask)
-            measured = signals.read_row_group(group, columns=["language", "cut_spans"]).filter(mask)
-            if _cuts(sources[batch["source"][0].as_py()], config):
+            cuts = _cuts(sources[batch["source"][0].as_py()], config)
+            measured = signals.read_row_group(group, columns=["language", *cuts]).filter(mask)
+            if cuts:
+                spans = zip(*(measured[name].to_pylist() for name in cuts), strict=True)
                 texts = [
-                    apply_cuts(text, spans)
-                    for text, spans in zip(batch["text"].to_pylist(), measured["cut_spans"].to_pylist(), strict=True)
+                    apply_cuts(text.encode(), united(cut)).decode() for text, cut in zip(batch["text"].to_pylist(), spans, strict=True)
                 ]
                 batch = batch.set_column(batch.schema.get_field_index("text"), "text", pa.array(texts, pa.string()))
             yield batch.append_column("language", measured["language"])
@@ -61,5 +62,18 @@ def below(hashes: npt.NDArray[np.uint64], share: float) -> npt.NDArray[np.bool_]
     return hashes.astype(np.float64) < share * 2.0**64
 
 
-def _cuts(source: Source, config: Config) -> bool:
-    return any(preset.cuts for preset in rules(source, config)[0])
+def united(spans: Iterable[Sequence[int]]) -> list[int]:
+    """Flat [start, end) spans of several rules as one list, in rising order and without overlaps."""
+    pairs = sorted(pair for flat in spans for pair in zip(flat[::2], flat[1::2], strict=True))
+    merged: list[int] = []
+    for start, end in pairs:
+        if merged and start <= merged[-1]:
+            merged[-1] = max(merged[-1], end)
+        else:
+            merged += [start, end]
+    return merged
+
+
+def _cuts(source: Source, config: Config) -> list[str]:
+    """Columns of spans that the source's presets cut."""
+    return sorted({name for preset in rules(source, config)[0] for name in preset.cuts})

@@ -20,6 +20,7 @@ from pydoc_data.topics import topics
 
 from pipeline import cli
 from pipeline.config import load
+from pipeline.errors import one_line
 
 CONFIG = Path("configs/quickstart.yaml")
 PORT = 7464
@@ -83,7 +84,7 @@ def main() -> None:
         with pydoc_server(arguments.port):
             cli.run(CONFIG, overrides)
     except (ValueError, OSError) as error:
-        sys.stderr.write(f"curate: {cli.one_line(error)}\n")
+        sys.stderr.write(f"curate: {one_line(error)}\n")
         sys.exit(2)
 
 

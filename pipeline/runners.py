@@ -8,28 +8,28 @@ from __future__ import annotations
 
 import logging
 import os
-import threading
-import time
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import apache_beam as beam
 from apache_beam.options.pipeline_options import PipelineOptions
+from apache_beam.runners.portability.fn_api_runner import FnApiRunner
+from apache_beam.transforms.environments import SubprocessSDKEnvironment
 
+from pipeline import worker
 from pipeline.config import Runner
 from pipeline.errors import one_line
 from pipeline.run import Run, Unit
 
-SMALL_JOB_BYTES = 8 << 20
-DRIVER = "CURATE_DRIVER_PID"
 # A worker's exception crosses Beam as text inside a traceback; the line between these is what the user is shown.
 OPENING, CLOSING = "⟦curate: ", "⟧"
 
 
 @dataclass(frozen=True)
 class UnitWork:
-    """What a worker does with one unit: `work`, between a watch over the driver and a translation of errors. Picklable."""
+    """What a worker does with one unit: `work`, and a translation of its errors. Picklable."""
 
     work: Callable[..., None]
     stage: str
@@ -38,7 +38,6 @@ class UnitWork:
 
     def __call__(self, unit: Unit) -> None:
         """Do one unit."""
-        exit_with_driver()
         try:
             self.work(unit, self.run, *self.arguments)
         except (ValueError, OSError) as error:
@@ -61,20 +60,19 @@ class Units(beam.PTransform):  # type: ignore[misc]
 def run_units(stage: str, units: Sequence[Unit], work: Callable[..., None], run: Run, runner: Runner, *arguments: Any) -> None:
     """Do every unit as one Beam job: `work(unit, run, *arguments)`, in no promised order."""
     if units:
-        small = sum(unit.bytes for unit in units) < SMALL_JOB_BYTES or len(units) == 1
-        run_job(runner, lambda pipeline: pipeline | stage >> Units(units, UnitWork(work, stage, run, arguments)), small=small)
+        run_job(runner, lambda pipeline: pipeline | stage >> Units(units, UnitWork(work, stage, run, arguments)), units)
 
 
-def run_job(runner: Runner, build: Callable[[beam.Pipeline], Any], *, small: bool) -> None:
-    """Build a pipeline and run it to its end.
+def run_job(runner: Runner, build: Callable[[beam.Pipeline], Any], units: Sequence[Unit]) -> None:
+    """Build a pipeline over units and run it to its end.
 
     Raises:
         ValueError: a unit failed by the user's input, settings or disk; the text is its one line.
     """
     logging.getLogger("apache_beam").setLevel(logging.CRITICAL)
-    os.environ[DRIVER] = str(os.getpid())
+    workers = 1 if len(units) == 1 or sum(unit.bytes for unit in units) < runner.small_job_bytes else runner.workers
     try:
-        with beam.Pipeline(runner=runner.name, options=options(runner, small=small)) as pipeline:
+        with beam.Pipeline(runner=_beam_runner(runner, workers), options=_options(runner, workers)) as pipeline:
             build(pipeline)
     except Exception as error:
         text = str(error)
@@ -83,32 +81,15 @@ def run_job(runner: Runner, build: Callable[[beam.Pipeline], Any], *, small: boo
         raise ValueError(text.rpartition(OPENING)[2].partition(CLOSING)[0]) from None
 
 
-def options(runner: Runner, *, small: bool) -> PipelineOptions:
-    """Beam's options for a runner."""
-    flags: dict[str, Any] = {"default_sdk_harness_log_level": "CRITICAL", **runner.options}
-    if runner.name == "FnApiRunner":
-        workers = 1 if small else runner.workers
-        flags |= {"direct_num_workers": workers, "direct_running_mode": "in_memory" if workers == 1 else "multi_processing"}
-    return PipelineOptions(flags=[], **flags)
+def _beam_runner(runner: Runner, workers: int) -> Any:
+    if runner.name != "FnApiRunner":
+        return runner.name
+    if workers == 1:
+        return FnApiRunner()
+    os.environ[worker.DRIVER] = str(os.getpid())
+    return FnApiRunner(SubprocessSDKEnvironment.from_command_string(f"{sys.executable} -m {worker.__name__}"))
 
 
-def exit_with_driver() -> None:
-    """In a worker process: end within a second of the driver's death. Beam's own workers would go on to the end of their bundle."""
-    driver = int(os.environ.get(DRIVER, "0"))
-    if driver in {0, os.getpid()} or any(thread.name == DRIVER for thread in threading.enumerate()):
-        return
-
-    def watch() -> None:
-        while _alive(driver):
-            time.sleep(0.5)
-        os._exit(1)
-
-    threading.Thread(target=watch, name=DRIVER, daemon=True).start()
-
-
-def _alive(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    return True
+def _options(runner: Runner, workers: int) -> PipelineOptions:
+    local = {"direct_num_workers": workers} if runner.name == "FnApiRunner" else {}
+    return PipelineOptions(flags=[], **runner.options, **local)

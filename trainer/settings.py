@@ -1,5 +1,6 @@
 """What can be set about a training run. Plain dataclasses: the trainer runs where pydantic is not installed; the pipeline validates
-them through pydantic all the same, and names the keys of its configuration after these fields."""
+them through pydantic all the same, and names the keys of its configuration after these fields.
+"""
 
 from __future__ import annotations
 
@@ -80,12 +81,12 @@ class TrainSettings:
 
     def __post_init__(self) -> None:
         positive = ("layers", "dimension", "heads", "key_value_heads", "feed_forward", "row_tokens", "batch_rows", "steps")
-        positive += ("threads", "log_every", "checkpoint_every", "validation_tokens", "newton_schulz_steps")
-        for name in positive:
+        reported = ("threads", "log_every", "checkpoint_every", "validation_tokens", "newton_schulz_steps")
+        for name in positive + reported:
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} is {getattr(self, name)}; give at least 1")
-        not_negative = ("matrix_learning_rate", "embedding_learning_rate", "weight_decay", "warmup_steps", "validate_every", "peak_teraflops")
-        for name in (*not_negative, "seed"):
+        not_negative = ("matrix_learning_rate", "embedding_learning_rate", "weight_decay", "warmup_steps")
+        for name in (*not_negative, "validate_every", "peak_teraflops", "seed"):
             if not 0 <= getattr(self, name) < float("inf"):
                 raise ValueError(f"{name} is {getattr(self, name)}; give a number of at least 0")
         for name in ("matrix_momentum", "decay_share"):

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import xxhash
 
@@ -63,15 +64,14 @@ def _source_units(run: Run, source: Source, settings: object) -> Iterator[Source
     for pattern in source.paths:
         inputs = list_inputs([pattern], source.path_prefix, source.exclude)
         if source.kind == "book":
-            root = Path(pattern) if Path(pattern).is_dir() else None
             for group in _groups(inputs):
-                yield _unit(source, str(root or ""), group, common)
+                yield _unit(source, pattern if Path(pattern).is_dir() else "", group, common)
         else:
             for item in inputs:
                 yield _unit(source, "", [item], common)
 
 
-def _fetched(run: Run, source: Source) -> list[tuple[Path, dict[str, object]]]:
+def _fetched(run: Run, source: Source) -> list[tuple[Path, dict[str, Any]]]:
     """WARC files that the crawl stage wrote for a source, with their receipts."""
     manifest = run.need("crawl")
     outputs = {path: output for part in manifest.parts.values() for path, output in part.outputs.items()}

@@ -21,14 +21,13 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
-from filters.components import components
-from filters.neighbours import band_keys, star_edges
-from filters.signature import estimate
-from filters.survivors import choose_survivors
 
+from filters.components import choose_survivors, components
+from filters.neighbours import band_keys, star_edges
+from filters.signature import estimate, has_words
 from pipeline.config import Config
 from pipeline.run import Manifest, PartWriter, Run, Unit, digest, partial, publish
-from pipeline.runners import SMALL_JOB_BYTES, run_job
+from pipeline.runners import run_job
 from pipeline.schema import DECISIONS
 from pipeline.stage import Job, Stage
 from pipeline.stages.filter import parts_of
@@ -74,7 +73,7 @@ def plan(run: Run, config: Config) -> Sequence[PartUnit]:
 def candidate_columns(unit: PartUnit, run: Run, config: Config) -> npt.NDArray[np.void]:
     """Records of a part: one per band of each kept document, and one for its digest."""
     dedup = config.dedup
-    kept, signals = _kept_signals(unit, run, ["doc_id", "digest", "signature", "words"])
+    kept, signals = _kept_signals(unit, run, ["doc_id", "digest", "signature"])
     ordinals = unit.first + np.flatnonzero(kept)
     identity, digests = _identity(signals), _halves(signals["digest"])
     columns = []
@@ -83,7 +82,7 @@ def candidate_columns(unit: PartUnit, run: Run, config: Config) -> npt.NDArray[n
         columns.append(_records(digests[:, 0], identity, ordinals))
     if dedup.near:
         minima = _minima(signals["signature"], dedup.bands * dedup.rows)
-        with_words = signals["words"].to_numpy() > 0
+        with_words = has_words(minima)
         keys = band_keys(minima[with_words], dedup.bands, dedup.rows)
         columns += [_records(keys[:, band], identity[with_words], ordinals[with_words]) for band in range(dedup.bands)]
     return np.concatenate(columns) if columns else np.empty(0, RECORD)
@@ -104,10 +103,10 @@ def write_edges(packed: tuple[int, Iterable[bytes]], run: Run) -> None:
     """Star edges of one partition to `dedup/edges/`, pairs of ordinals, sorted."""
     place, blobs = packed
     records = np.concatenate([np.frombuffer(blob, RECORD) for blob in blobs])
-    edges = star_edges(records["key"].copy(), records["identity"].copy(), records["ordinal"].copy())
+    stars = star_edges(records["key"].copy(), records["identity"].copy(), records["ordinal"].copy())
     path = run.path("dedup", "edges", f"{place:05d}.npy")
     with partial(path).open("wb") as file:
-        np.save(file, np.unique(np.sort(edges, axis=1), axis=0))
+        np.save(file, stars.edges)
     publish(partial(path), path)
 
 
@@ -137,14 +136,13 @@ def resolve(units: Sequence[PartUnit], run: Run, config: Config) -> pa.Table:
     signals = _signals_of(members, units, run)
     edges = np.searchsorted(members, edges)  # from here on, places in `members`
     digests, minima = _halves(signals["digest"]), _minima(signals["signature"], config.dedup.bands * config.dedup.rows)
-    wordless = signals["words"].to_numpy() == 0
     similarity = np.empty(len(edges), np.float32)
     for start in range(0, len(edges), VERIFY_EDGES):
         pairs = edges[start : start + VERIFY_EDGES]
-        similarity[start : start + VERIFY_EDGES] = _similarity(pairs, digests, minima, wordless, near=config.dedup.near)
+        similarity[start : start + VERIFY_EDGES] = _similarity(pairs, digests, minima, near=config.dedup.near)
     edges = edges[similarity >= config.dedup.threshold] if config.dedup.near else edges[similarity == 1]
     labels = components(edges, len(members))
-    survivors = choose_survivors(labels, signals["bytes"].to_numpy(), _identity_bytes(signals))
+    survivors = choose_survivors(labels, signals["bytes"].to_numpy(), _order_of_ids(signals))
     sizes = np.bincount(labels, minlength=len(members))[labels] if len(members) else labels
     clustered = np.flatnonzero(sizes > 1)
     ids = signals["doc_id"].combine_chunks()
@@ -157,7 +155,7 @@ def resolve(units: Sequence[PartUnit], run: Run, config: Config) -> pa.Table:
         ids.take(pa.array(survivors[clustered])),
         clustered == survivors[clustered],
         exact,
-        _similarity(pairs, digests, minima, wordless, near=config.dedup.near),
+        _similarity(pairs, digests, minima, near=config.dedup.near),
         sizes[clustered].astype(np.int32),
     ]
     return pa.table(columns, schema=CLUSTERS)
@@ -241,8 +239,7 @@ def _work(job: Job) -> None:
     edges.mkdir(exist_ok=True)
     for file in edges.glob("*"):
         file.unlink()
-    small = sum(unit.bytes for unit in units) < SMALL_JOB_BYTES
-    run_job(job.config.runner, lambda pipeline: pipeline | "dedup" >> Candidates(units, job.run, job.config), small=small)
+    run_job(job.config.runner, lambda pipeline: pipeline | "dedup" >> Candidates(units, job.run, job.config), units)
     with PartWriter(job.run.path("dedup", "clusters.parquet"), CLUSTERS) as writer:
         writer.write(resolve(units, job.run, job.config))
     job.each(job.units, decide_unit)
@@ -255,7 +252,7 @@ def _kept_signals(unit: PartUnit, run: Run, columns: list[str]) -> tuple[npt.NDA
 
 def _signals_of(ordinals: Ordinals, units: Sequence[PartUnit], run: Run) -> pa.Table:
     """Signals of some documents, by sorted ordinal; only parts that hold one are read."""
-    columns = ["doc_id", "digest", "bytes", "words", "signature"]
+    columns = ["doc_id", "digest", "bytes", "signature"]
     borders = np.searchsorted(ordinals, [*(unit.first for unit in units), np.iinfo(np.int64).max])
     tables = [
         pq.read_table(run.part("signals", unit.key), columns=columns).take(pa.array(ordinals[begin:end] - unit.first))
@@ -283,22 +280,21 @@ def _identity(signals: pa.Table) -> npt.NDArray[np.uint64]:
     return mixed
 
 
-def _identity_bytes(signals: pa.Table) -> list[bytes]:
-    return [document + content for document, content in zip(signals["doc_id"].to_pylist(), signals["digest"].to_pylist(), strict=True)]
+def _order_of_ids(signals: pa.Table) -> npt.NDArray[np.uint64]:
+    """uint64 [n, 4] that sort as (doc_id, digest) do."""
+    return np.column_stack([_halves(signals[name]).byteswap() for name in ("doc_id", "digest")])
 
 
 def _minima(column: pa.ChunkedArray, permutations: int) -> npt.NDArray[np.uint32]:
     return np.frombuffer(b"".join(column.to_pylist()), "<u4").reshape(-1, permutations)
 
 
-def _similarity(
-    pairs: Ordinals, digests: npt.NDArray[np.uint64], minima: npt.NDArray[np.uint32], wordless: npt.NDArray[np.bool_], *, near: bool
-) -> npt.NDArray[np.float32]:
+def _similarity(pairs: Ordinals, digests: npt.NDArray[np.uint64], minima: npt.NDArray[np.uint32], *, near: bool) -> npt.NDArray[np.float32]:
     """float32 [pairs]: 1 for equal texts, else the Jaccard similarity by signature (0 where near is off or a text has no word)."""
     first, second = pairs[:, 0], pairs[:, 1]
     estimated = estimate(minima[first], minima[second]) if near else np.zeros(len(pairs), np.float32)
     # An estimate of 1 is not equality: below 1, so that 1 means equal texts.
-    estimated = np.where(wordless[first] | wordless[second], 0, np.minimum(estimated, np.float32(0.9999)))
+    estimated = np.minimum(estimated, 0.9999)
     same = (digests[first] == digests[second]).all(axis=1)
     return np.where(same, 1, estimated).astype(np.float32)
 

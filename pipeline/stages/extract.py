@@ -14,14 +14,14 @@ from collections.abc import Iterable, Iterator, Sequence
 import numpy as np
 import pyarrow as pa
 import xxhash
-from filters.language import LanguageModel
-from filters.signature import signatures
 
 from filters import signals as text_signals
+from filters.language import LanguageModel
+from filters.signature import signatures
 from pipeline.config import Config, Source
-from pipeline.run import Manifest, PartWriter, Run
+from pipeline.run import Heartbeat, Manifest, PartWriter, Run
 from pipeline.schema import DOCUMENT_ID, DOCUMENTS, REJECTS
-from pipeline.sources import books, code, pages, tables
+from pipeline.sources import books, code, pages, tables, warc
 from pipeline.sources.records import Document, Outcome, Reject, Tally
 from pipeline.sources.units import SourceUnit, plan_units
 from pipeline.stage import Job, Stage
@@ -67,15 +67,15 @@ def outcomes(unit: SourceUnit, source: Source, config: Config, tally: Tally) -> 
         screen = config.extract.screen
         model = language_model(config.filter.language.model) if screen.languages else None
         for path in unit.paths:
-            yield from ((path, outcome) for outcome in pages.outcomes(path, source, config.extract, model, tally))
-    elif unit.kind == "book":
-        for path in unit.paths:
-            yield from ((path, outcome) for outcome in books.outcomes(path, source, config.extract, tally, root=unit.root))
+            for record in warc.records(path, tally, config.extract.max_record_bytes):
+                yield path, record if isinstance(record, Reject) else pages.page_document(record, config.extract, source, model)
     elif unit.kind == "code":
         yield from ((unit.root, outcome) for outcome in code.outcomes(unit.root, source, config.extract, tally, paths=unit.paths))
     else:
+        read = books.outcomes if unit.kind == "book" else tables.outcomes
         for path in unit.paths:
-            yield from ((path, outcome) for outcome in tables.outcomes(path, source, config.extract, tally))
+            # In a list, a path that is not under a given folder names its records as it stands: two folders may hold equal names.
+            yield from ((path, outcome) for outcome in read([path], source, config.extract, tally, root=unit.root or None))
 
 
 def extract_unit(unit: SourceUnit, run: Run, config: Config) -> None:
@@ -89,7 +89,7 @@ def extract_unit(unit: SourceUnit, run: Run, config: Config) -> None:
         PartWriter(run.part("signals", unit.key), signals_schema(config)) as signals,
         PartWriter(run.part("rejects", unit.key), REJECTS) as rejects,
     ):
-        for batch in _batches(outcomes(unit, source, config, tally)):
+        for batch in _batches(_beating(outcomes(unit, source, config, tally), tally, beat)):
             kept = [(path, outcome) for path, outcome in batch if isinstance(outcome, Document)]
             refused = [(path, outcome) for path, outcome in batch if isinstance(outcome, Reject)]
             if kept:
@@ -104,7 +104,6 @@ def extract_unit(unit: SourceUnit, run: Run, config: Config) -> None:
                     reason = reasons.setdefault(reject.reason, {"records": 0, "bytes": 0})
                     reason["records"] += 1
                     reason["bytes"] += reject.length
-            beat(documents.rows, tally.bytes)
     if tally.records != documents.rows + rejects.rows:
         raise ValueError(
             f"{unit.paths[0]!r}: {tally.records} records in, but {documents.rows} documents and {rejects.rows} rejects out; "
@@ -212,6 +211,14 @@ def _summary(manifest: Manifest) -> str:
     documents, records = sum(s["documents"] for s in sources), sum(s["records"] for s in sources)
     text_bytes = sum(s["text_bytes"] for s in sources)
     return f"{records:,} records: {documents:,} documents ({text_bytes / 1e6:,.1f} MB of text), {records - documents:,} rejects"
+
+
+def _beating(items: Iterable[tuple[str, Outcome]], tally: Tally, beat: Heartbeat) -> Iterator[tuple[str, Outcome]]:
+    documents = 0
+    for item in items:
+        documents += isinstance(item[1], Document)
+        beat(documents, tally.bytes)
+        yield item
 
 
 def _batches(items: Iterable[tuple[str, Outcome]]) -> Iterator[list[tuple[str, Outcome]]]:

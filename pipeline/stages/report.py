@@ -88,6 +88,18 @@ def curve(metrics: Sequence[Mapping[str, Any]], key: str, width: int, height: in
     return " ".join(f"{row['step'] / last * width:.1f},{height - (row[key] - low) / span * height:.1f}" for row in rows)
 
 
+def evaluation_rows(report: Mapping[str, Any] | None) -> list[tuple[str, float]]:
+    """Label and bits per byte: the model, its sources, the baselines."""
+    if report is None:
+        return []
+    sources = [(f"model, {name}", figures["bits_per_byte"]) for name, figures in report["by"]["source"].items()]
+    counted = {"seen": "counted over the tokens that the model saw", "split": "counted over the whole training split"}
+    baselines = [
+        (f"{name.split('_')[0]}, {counted[name.split('_')[1]]}", figures["bits_per_byte"]) for name, figures in report["baselines"].items()
+    ]
+    return [("model", report["bits_per_byte"]), *((label, value) for label, value in sources if value is not None), *baselines]
+
+
 def render(run: Run, config: Config) -> str:
     """The page."""
     environment = jinja2.Environment(
@@ -105,7 +117,7 @@ def render(run: Run, config: Config) -> str:
         curves=curves if metrics else None,
         limits=limits,
         last_step=max((row["step"] for row in metrics), default=0),
-        evaluation=_json(run, "evaluation", "report.json"),
+        evaluation=evaluation_rows(_json(run, "evaluation", "report.json")),
         samples=_json(run, "samples", "samples.json"),
     )
 

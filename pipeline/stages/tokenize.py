@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -26,9 +27,9 @@ from pipeline.run import Manifest, PartWriter, Receipt, Run, Unit, digest, parti
 from pipeline.stage import Job, Stage
 from pipeline.stages.filter import parts_of
 from tokenizer.encode import Encoder
-from tokenshards.format import token_dtype
+from tokenshards.format import MANIFEST, ShardEntry, bin_path, token_dtype
 from tokenshards.writer import DOCUMENTS as SHARD_DOCUMENTS
-from tokenshards.writer import ShardEntry, write_manifest, write_shard
+from tokenshards.writer import write_documents, write_manifest, write_shard
 
 VERSION = 1
 ENCODED = pa.schema(
@@ -68,13 +69,13 @@ def plan(run: Run, config: Config) -> Sequence[Unit]:
 def encode_unit(unit: Unit, run: Run, config: Config) -> None:
     """Write a part's ids and a table of its documents, both in order of (split, hash, doc_id, digest)."""
     encoder = Encoder.load(run.path("tokenizer", "tokenizer.model"))
-    dtype, eos = token_dtype(encoder.vocabulary), encoder.eos
+    dtype = token_dtype(encoder.vocabulary)
     ids: list[npt.NDArray[Any]] = []
     tables = [ENCODED.empty_table()]
     beat = run.heartbeat("tokenize", unit)
     for batch in kept_batches(run, unit.key, config):
         texts, doc_ids = batch["text"].to_pylist(), batch["doc_id"].to_pylist()
-        encoded = [np.append(tokens, eos).astype(dtype) for tokens in encoder.encode_batch(texts)]
+        encoded = [tokens.astype(dtype) for tokens in encoder.encode_batch(texts, eos=True)]
         first = sum(map(len, ids))
         ids += encoded
         lengths = np.array([len(tokens) for tokens in encoded], np.int64)
@@ -114,7 +115,7 @@ def shard_units(receipts: Iterable[Receipt], config: Config, fingerprint: str) -
     units = []
     for split, total in tokens.items():
         shards = max(1, -(-total // config.shards.shard_tokens))
-        for shard in range(shards) if total else ():
+        for shard in range(shards):  # one at least: a split without documents is an empty shard
             first, last = shard * HASH_SPACE // shards, (shard + 1) * HASH_SPACE // shards
             name = f"{split}-{shard:05d}"
             units.append(
@@ -146,8 +147,8 @@ def shard_unit(unit: ShardUnit, run: Run, _config: Config) -> None:
     folder.mkdir(exist_ok=True)
     write_shard(folder, unit.key, documents(), dtype, encoder.eos)
     count = merged.num_rows
-    place = {"split": [unit.split] * count, "shard": [int(unit.key[-5:])] * count, "document": range(count)}
-    columns = [_column(place[field.name] if field.name in place else merged[field.name], field) for field in SHARD_DOCUMENTS]
+    numbers: dict[str, Any] = {"split": [unit.split] * count, "shard": [int(unit.key[-5:])] * count, "document": range(count)}
+    columns = [_column(numbers[field.name] if field.name in numbers else merged[field.name], field) for field in SHARD_DOCUMENTS]
     with PartWriter(run.path("tokenize", "shards", f"{unit.key}.parquet"), SHARD_DOCUMENTS) as writer:
         writer.write(pa.table(columns, schema=SHARD_DOCUMENTS))
     files = sorted(folder.glob(f"{unit.key}.*"))
@@ -157,30 +158,17 @@ def shard_unit(unit: ShardUnit, run: Run, _config: Config) -> None:
 def write_shards_manifest(unit: Unit, units: Sequence[ShardUnit], run: Run) -> None:
     """Gather the shards to documents.parquet and manifest.json."""
     encoder = Encoder.load(run.path("tokenizer", "tokenizer.model"))
-    entries = []
-    with PartWriter(run.path("shards", "documents.parquet"), SHARD_DOCUMENTS) as writer:
-        for shard in units:
-            table = pq.read_table(run.path("tokenize", "shards", f"{shard.key}.parquet"))
-            writer.write(table)
-            entries.append(
-                ShardEntry(
-                    name=shard.key,
-                    split=shard.split,
-                    documents=table.num_rows,
-                    tokens=pc.sum(table["tokens"]).as_py(),
-                    bytes=pc.sum(table["bytes"]).as_py(),
-                    sha256=sha256(run.path("shards", f"{shard.key}.bin")),
-                )
-            )
-    manifest = write_manifest(
-        run.path("shards"),
-        entries,
-        tokenizer_sha256=encoder.sha256,
-        vocabulary=encoder.vocabulary,
-        eos=encoder.eos,
-        dtype=token_dtype(encoder.vocabulary),
-    )
-    run.give_receipt("tokenize", unit, [writer.path, manifest], {})
+    folder, parts = run.path("shards"), [run.path("tokenize", "shards", f"{shard.key}.parquet") for shard in units]
+    documents = write_documents(folder, (pq.read_table(part) for part in parts))
+    entries = [_entry(shard, part, sha256(bin_path(folder, shard.key))) for shard, part in zip(units, parts, strict=True)]
+    write_manifest(folder, entries, tokenizer_sha256=encoder.sha256, vocabulary=encoder.vocabulary, eos=encoder.eos)
+    run.give_receipt("tokenize", unit, [documents, folder / MANIFEST], {})
+
+
+def _entry(shard: ShardUnit, part: Path, digest_of_tokens: str) -> ShardEntry:
+    lengths = pq.read_table(part, columns=["tokens"])["tokens"]
+    # The manifest takes the bytes of text from documents.parquet itself.
+    return ShardEntry(shard.key, shard.split, len(lengths), pc.sum(lengths).as_py() or 0, 0, digest_of_tokens)
 
 
 def check(run: Run, _config: Config, manifest: Manifest) -> None:

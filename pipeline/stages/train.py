@@ -65,8 +65,10 @@ def _evaluate(job: Job) -> None:
     from trainer.evaluate import evaluate
 
     path = job.run.path("evaluation", "report.json")
-    write_json(path, evaluate(job.run.path("model"), job.run.path("shards"), job.progress.note))
-    job.run.give_receipt("evaluate", job.units[0], [path], {})
+    report = evaluate(job.run.path("model"), job.run.path("shards"))
+    write_json(path, report)
+    baselines = {name: figures["bits_per_byte"] for name, figures in report["baselines"].items()}
+    job.run.give_receipt("evaluate", job.units[0], [path], {"model": report["bits_per_byte"], **baselines})
 
 
 def plan_generate(run: Run, config: Config) -> Sequence[Unit]:
@@ -121,8 +123,10 @@ TRAIN = Stage(
 )
 
 
-def _evaluated(_manifest: Manifest) -> str:
-    return "validation bits per byte: see evaluation/report.json"
+def _evaluated(manifest: Manifest) -> str:
+    figures = manifest.totals
+    baselines = f"unigram {figures['unigram_seen']:.3f} and trigram {figures['trigram_seen']:.3f} over the same tokens"
+    return f"validation at {figures['model']:.3f} bits per byte; {baselines}"
 
 
 EVALUATE = Stage(

@@ -41,7 +41,7 @@ def plan(run: Run, config: Config) -> Sequence[Unit]:
 
 def sample_share(run: Run, config: Config) -> float:
     """Share of the kept documents that makes about `tokenizer.sample_bytes`."""
-    kept = sum(counts["kept_bytes"] for counts in run.need("dedup").totals["sources"].values())
+    kept: int = sum(counts["kept_bytes"] for counts in run.need("dedup").totals["sources"].values())
     return min(1.0, config.tokenizer.sample_bytes / max(1.0, kept * (1 - config.shards.validation_share)))
 
 

@@ -1,0 +1,75 @@
+"""Clusters from pairs, and the member of each that survives. Both are functions of the pairs and documents, not of their order."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from filters.kernel import kernel
+
+
+@kernel
+def _root(parents: npt.NDArray[np.int64], node: int) -> int:
+    while parents[node] != node:
+        parents[node] = parents[parents[node]]
+        node = parents[node]
+    return node
+
+
+@kernel
+def _join(edges: npt.NDArray[np.int64], parents: npt.NDArray[np.int64]) -> None:
+    # The smaller root becomes the parent, so that every root is the smallest of its tree; halving paths keeps a long chain near linear.
+    for k in range(len(edges)):
+        a = _root(parents, edges[k, 0])
+        b = _root(parents, edges[k, 1])
+        if a < b:
+            parents[b] = a
+        elif b < a:
+            parents[a] = b
+    for node in range(len(parents)):
+        parents[node] = parents[parents[node]]
+
+
+def components(edges: npt.NDArray[np.int64], n: int) -> npt.NDArray[np.int64]:
+    """The smallest ordinal of each node's connected component.
+
+    Args:
+        edges: int64 [m, 2], ordinals from 0 to n - 1; any order, repeats and loops allowed.
+        n: nodes.
+
+    Returns:
+        int64 [n]; a node without edges is its own component.
+
+    Raises:
+        ValueError: an edge names a node that is not there.
+    """
+    edges = np.ascontiguousarray(edges, dtype=np.int64).reshape(-1, 2)
+    if len(edges) and (edges.min() < 0 or edges.max() >= n):
+        raise ValueError(f"an edge names node {int(edges.min() if edges.min() < 0 else edges.max())}; there are {n} nodes, from 0 on")
+    parents = np.arange(n, dtype=np.int64)
+    _join(edges, parents)
+    return parents
+
+
+def choose_survivors(
+    labels: npt.NDArray[np.int64], lengths: npt.NDArray[np.int64], identities: npt.NDArray[np.uint64]
+) -> npt.NDArray[np.int64]:
+    """The row that survives of each row's cluster: the longest text, and among equals the smallest doc_id.
+
+    Args:
+        labels: int64 [n], equal within a cluster.
+        lengths: int64 [n], of the texts.
+        identities: uint64 [n, 2], doc_id as (high, low) halves; or uint64 [n].
+
+    Returns:
+        int64 [n], a row number; a row that survives has its own.
+    """
+    halves = identities.reshape(len(labels), identities.shape[1] if identities.ndim == 2 else 1)
+    keys = [halves[:, k] for k in range(halves.shape[1] - 1, -1, -1)]
+    order = np.lexsort((*keys, -np.asarray(lengths, dtype=np.int64), labels))
+    sorted_labels = labels[order]
+    begins = np.flatnonzero(np.diff(sorted_labels, prepend=sorted_labels[:1] - 1)) if len(order) else order
+    sizes = np.diff(begins, append=len(order))
+    survivors = np.empty(len(order), np.int64)
+    survivors[order] = np.repeat(order[begins], sizes)
+    return survivors

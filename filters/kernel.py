@@ -1,0 +1,43 @@
+"""The decorator of compiled inner loops: numba without the interpreter's lock, compiled once per machine and per version of this package.
+
+Numba keeps compiled code by the time of the one file that a kernel stands in, and so runs old code after a change of another kernel that it calls. Here the
+cache folder is named by a digest of the whole package instead.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+import numba
+import xxhash
+from numba.core import config
+
+Function = TypeVar("Function", bound=Callable[..., object])
+
+_FOLDER = Path(__file__).parent
+
+
+def _sources_digest() -> str:
+    digest = xxhash.xxh3_64()
+    for path in sorted(_FOLDER.glob("*.py")):
+        digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
+    return digest.hexdigest()
+
+
+_CACHE = Path(config.CACHE_DIR or _FOLDER / "__pycache__") / f"kernels-{_sources_digest()}"
+
+
+def kernel(function: Function) -> Function:
+    """Compile a function on its first call with arguments of new types.
+
+    The compiled code is kept below NUMBA_CACHE_DIR or this package's `__pycache__`; where that may not be written, where numba keeps it otherwise.
+    """
+    before = config.CACHE_DIR
+    config.CACHE_DIR = str(_CACHE)  # read when the decorator is applied; other users of numba keep their own
+    try:
+        compiled: Function = numba.njit(cache=True, nogil=True)(function)
+    finally:
+        config.CACHE_DIR = before
+    return compiled

@@ -1,0 +1,311 @@
+"""Every measurement of a text, in one pass over its UTF-8 bytes. Numbers, no verdicts.
+
+Definitions: a token and a word are those of `filters.words`, a line and a sentence those of `filters.lines`; a paragraph is lines without
+a blank line between them; a character is a code point. A share of nothing is 0. A signal that does not apply to a text is NaN: the mean
+word length where most words are of a script without blanks, and the visible share of HTML where the text is no HTML.
+
+N-gram signals look at the first 4,194,304 tokens of a text, duplicate lines and paragraphs at as many (`filters.repetition.LIMIT`).
+"""
+
+# A kernel takes its scratch arrays as arguments, compares integers one by one, and its integers get their types from numba.
+# ruff: noqa: PLR0917
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+
+from filters import lines as line
+from filters import words as word
+from filters.code import encoded_bytes, header_marks, visible_characters
+from filters.kernel import kernel
+from filters.repetition import LIMIT, duplicates, ngram_characters, room
+from filters.text import bytes_and_offsets
+from filters.unicode import classes as unicode_classes
+
+DEFINITIONS: dict[str, str] = {
+    "characters": "code points",
+    "lines": "lines that are not blank",
+    "paragraphs": "runs of lines that are not blank",
+    "tokens": "words, and runs of one symbol",
+    "words": "tokens with a letter or digit",
+    "mean_word_length": "characters per word of the scripts written with blanks; NaN where most words are of others",
+    "hashes_per_word": "# per token",
+    "ellipses_per_word": "... and … per token",
+    "bullet_line_share": "lines that begin with • or -",
+    "ellipsis_line_share": "lines that end in ... or …",
+    "alphabetic_word_share": "tokens with a letter, of all tokens",
+    "stop_words": "different words among the, be, to, of, and, that, have, with",
+    "duplicate_line_share": "lines equal to an earlier one, of all lines",
+    "duplicate_paragraph_share": "paragraphs equal to an earlier one, of all paragraphs",
+    "duplicate_line_character_share": "characters of lines equal to an earlier one, of all characters",
+    "duplicate_paragraph_character_share": "characters of paragraphs equal to an earlier one, of all characters",
+    **{f"top_{n}_gram_character_share": f"characters of all occurrences of the most frequent {n}-gram, of all" for n in (2, 3, 4)},
+    **{f"duplicate_{n}_gram_character_share": f"characters of {n}-grams that occurred before, of all" for n in (5, 6, 7, 8, 9, 10)},
+    "line_punctuation_share": "lines that end in an end mark or quotation mark",
+    "short_line_share": "lines of at most 30 characters",
+    "line_duplicate_character_share": "characters of lines equal to an earlier one, of all characters but line feeds",
+    "newlines_per_word": "line feeds per token",
+    "c4_sentences": "sentences in the lines that C4's rules keep",
+    "c4_lines": "lines that C4's rules keep",
+    "c4_lorem_ipsum": "lines that make C4 drop a page for 'lorem ipsum'",
+    "c4_curly_brackets": "lines that make C4 drop a page for '{'",
+    "fineweb_sentences": "sentences in the lines that FineWeb's cuts keep",
+    "fineweb_lines": "lines that FineWeb's cuts keep",
+    "fineweb_lorem_ipsum": "lines that make FineWeb drop a page for 'lorem ipsum'",
+    "fineweb_curly_brackets": "lines that make FineWeb drop a page for '{'",
+    "fineweb_line_punctuation_share": "line_punctuation_share after FineWeb's cuts",
+    "fineweb_short_line_share": "short_line_share after FineWeb's cuts",
+    "fineweb_line_duplicate_character_share": "line_duplicate_character_share after FineWeb's cuts",
+    "fineweb_newlines_per_word": "newlines_per_word after FineWeb's cuts",
+    "javascript_lines": "lines with 'javascript'",
+    "policy_lines": "lines with a phrase of cookie notices and terms of use",
+    "mean_line_length": "characters per line, blank lines and blanks among them",
+    "max_line_length": "characters of the longest line",
+    "alphanumeric_share": "letters and digits, of all characters",
+    "alphabetic_share": "letters, of all characters",
+    "xml_header": "1 where the first 100 bytes hold an XML declaration",
+    "generated_marker": "1 where the first five lines say that the file was generated",
+    "visible_html_share": "characters outside tags, of all; NaN where the text is no HTML",
+    "visible_html_characters": "characters outside tags; NaN where the text is no HTML",
+    "longest_encoded_run": "bytes of the longest run of base64 or hexadecimal data",
+    "encoded_share": "bytes in runs of base64 or hexadecimal data, of all",
+}
+"""The float32 columns, in order, and what each says."""
+
+CUTS: dict[str, str] = {
+    "c4_cuts": "what C4's line rules cut: lines without an end mark, under 5 words, on JavaScript or cookies; citations",
+    "fineweb_cuts": "what FineWeb's C4 line rules cut: lines under 3 words, on JavaScript or cookies; citations",
+}
+"""The list<int32> columns of spans, flat [start, end) byte offsets in rising order, for `filters.cuts.apply_cuts`."""
+
+SCHEMA: pa.Schema = pa.schema(
+    [pa.field(name, pa.float32(), nullable=False, metadata={"definition": text}) for name, text in DEFINITIONS.items()]
+    + [
+        pa.field(name, pa.list_(pa.field("item", pa.int32(), nullable=False)), nullable=False, metadata={"definition": text})
+        for name, text in CUTS.items()
+    ]
+)
+
+_COLUMN = {name: number for number, name in enumerate(DEFINITIONS)}
+_TOP_2 = _COLUMN["top_2_gram_character_share"]
+_C4, _FINEWEB = _COLUMN["c4_sentences"], _COLUMN["fineweb_sentences"]
+_RAW_LINES, _CUT_LINES = _COLUMN["line_punctuation_share"], _COLUMN["fineweb_line_punctuation_share"]
+_CODE = _COLUMN["javascript_lines"]
+_COLUMNS = len(DEFINITIONS)
+_SHORT_LINE = 30
+# Positions in the totals of one text.
+_WIDTHS, _LINES, _NEWLINES, _BULLETS, _ELLIPSES, _LONGEST, _LETTERS, _ALPHANUMERICS, _JAVASCRIPT, _POLICY = range(10)
+_TOTALS = 10
+# Positions in the counts of one set of lines: those of the text, or those that FineWeb's cuts keep.
+_SET_LINES, _SET_PUNCTUATED, _SET_SHORT, _SET_CHARACTERS, _SET_TOKENS = range(5)
+_SET_COUNTS = 5
+
+
+def compute(texts: pa.StringArray) -> pa.RecordBatch:
+    """Measure every text.
+
+    Args:
+        texts: string or large_string; null counts as empty.
+
+    Returns:
+        Columns of `SCHEMA`, as many rows as `texts`, in its order.
+
+    Raises:
+        TypeError: `texts` is no array of strings.
+    """
+    data, offsets = bytes_and_offsets(texts)
+    longest = int(np.max(np.diff(offsets), initial=0))
+    most = min(longest, LIMIT) + 1
+    # Pages of these that no text needs are never touched, so their size is address space, not memory.
+    tokens = (np.empty(most, np.uint64), np.empty(most, np.int32))
+    line_sets = (np.empty((3, most), np.uint64), np.empty((3, most), np.int32))
+    table = (np.empty(room(most), np.uint64), np.empty(room(most), np.int32))
+    indices = np.empty((5, most + 1), np.int32)
+    citations = np.empty((longest // 2 + 1, 2), np.int32)
+    cuts = np.empty((2, len(data) + 2 * len(offsets)), np.int32)
+    values = np.zeros((_COLUMNS, len(texts)), np.float32)
+    ends = np.zeros((2, len(texts) + 1), np.int32)
+    _measure_all(data, offsets, unicode_classes(), tokens, line_sets, table, indices, citations, cuts, ends, values)
+    spans = [
+        pa.ListArray.from_arrays(pa.array(end), pa.array(cut[: end[-1]].copy()), type=SCHEMA.field(name).type)
+        for name, end, cut in zip(CUTS, ends, cuts, strict=True)
+    ]
+    return pa.RecordBatch.from_arrays([pa.array(column) for column in values] + spans, schema=SCHEMA)
+
+
+@kernel
+def _share(part: float, whole: float) -> float:
+    return part / whole if whole > 0 else 0.0
+
+
+@kernel
+def _measure_all(data, offsets, classes, tokens, line_sets, table, indices, citations, cuts, ends, values):  # type: ignore[no-untyped-def]
+    """`_measure` for each text; arrays as `compute` makes them."""
+    row = np.zeros(values.shape[0], np.float64)
+    for document in range(len(offsets) - 1):
+        row[:] = 0
+        # By element: numba compiles an assignment of one slice to another, with its error messages, in 2 s.
+        for rule in range(len(ends)):
+            ends[rule, document + 1] = ends[rule, document]
+        start, end = offsets[document], offsets[document + 1]
+        if end > start:
+            _measure(data, start, end, classes, tokens, line_sets, table, indices, citations, cuts, ends[:, document + 1], row)
+            _measure_code(data, start, end, row)
+        else:
+            row[_CODE + 8] = row[_CODE + 9] = np.nan
+        for k in range(len(row)):
+            values[k, document] = row[k]
+
+
+@kernel
+def _measure(data, start, end, classes, tokens, line_sets, table, indices, citations, cuts, cut_ends, row):  # type: ignore[no-untyped-def]
+    """Fill `row`, float64 [columns], for the text `data[start:end]`, and add its spans to `cuts` at `cut_ends`."""
+    totals = np.zeros(_TOTALS, np.int64)
+    sets = np.zeros((2, _SET_COUNTS), np.int64)
+    stored = np.zeros(3, np.int64)  # lines, paragraphs, lines that FineWeb's cuts keep
+    tally = np.zeros(word.TALLIES, np.int64)
+    measures = np.zeros(line.MEASURES, np.int64)
+    hashes, lengths = line_sets
+    most = hashes.shape[1]
+    base = start
+    first_cuts = cut_ends.copy()
+    paragraph = np.uint64(0)
+    paragraph_characters = 0
+    paragraphs = 0
+    at = start
+    while at < end:
+        stop = at
+        while stop < end and data[stop] != 0x0A:
+            stop += 1
+        following = min(stop + 1, end)
+        totals[_NEWLINES] += stop < end
+        code = line.measure_line(data, at, stop, classes, citations, measures)
+        first, last, characters = measures[line.FIRST], measures[line.LAST], measures[line.CHARACTERS]
+        totals[_WIDTHS] += measures[line.WIDTH]
+        totals[_LONGEST] = max(totals[_LONGEST], measures[line.WIDTH])
+        totals[_LETTERS] += measures[line.ALPHABETIC_CHARACTERS]
+        totals[_ALPHANUMERICS] += measures[line.ALPHANUMERIC_CHARACTERS]
+        if last > first:
+            before = tally[word.TOKENS]
+            word.tokenize(data, first, last, classes, tokens[0], tokens[1], tally)
+            totals[_BULLETS] += data[first] == 0x2D or (
+                last - first >= 3 and data[first] == 0xE2 and data[first + 1] == 0x80 and data[first + 2] == 0xA2
+            )
+            totals[_ELLIPSES] += line.ends_in_ellipsis(data, first, last)
+            totals[_JAVASCRIPT] += (measures[line.PHRASES] & line.JAVASCRIPT) // line.JAVASCRIPT
+            totals[_POLICY] += (measures[line.PHRASES] & line.POLICY) // line.POLICY
+            _count_line(sets[0], measures, tally[word.TOKENS] - before)
+            if stored[0] < most:
+                hashes[0, stored[0]], lengths[0, stored[0]] = code, characters
+                stored[0] += 1
+            paragraph = word.mix(paragraph ^ code)
+            paragraph_characters += characters + (paragraph_characters > 0)
+        for rule in range(2):
+            verdict = line.c4_verdict(data, measures, citations, 5 if rule == 0 else 3, rule == 0)
+            column = _C4 if rule == 0 else _FINEWEB
+            if verdict == line.CUT:
+                _add_cut(cuts[rule], cut_ends, rule, first_cuts[rule], at - base, following - base)
+                continue
+            row[column] += measures[line.SENTENCES]
+            row[column + 1] += 1
+            row[column + 2] += verdict == line.DROPPED_LOREM
+            row[column + 3] += verdict == line.DROPPED_CURLY
+            for k in range(measures[line.CITATIONS]):
+                _add_cut(cuts[rule], cut_ends, rule, first_cuts[rule], citations[k, 0] - base, citations[k, 1] - base)
+                measures[line.CHARACTERS] -= (citations[k, 1] - citations[k, 0]) * (rule == 1)
+            if rule == 1:
+                _count_line(sets[1], measures, tally[word.TOKENS] - before)
+                if stored[2] < most:
+                    hashes[2, stored[2]], lengths[2, stored[2]] = code, measures[line.CHARACTERS]
+                    stored[2] += 1
+        if paragraph_characters and (last == first or following == end):
+            paragraphs += 1
+            if stored[1] < most:
+                hashes[1, stored[1]], lengths[1, stored[1]] = paragraph, paragraph_characters
+                stored[1] += 1
+            paragraph, paragraph_characters = np.uint64(0), 0
+        at = following
+    characters = totals[_WIDTHS] + totals[_NEWLINES]
+    row[0], row[1], row[2] = characters, sets[0, _SET_LINES], paragraphs
+    _fill_words(row, tally, totals, sets)
+    _fill_lines(row, totals, sets, stored, hashes, lengths, table, characters, paragraphs)
+    ngrams = np.zeros(9, np.float64)
+    looked_at = tally[word.STORED]
+    ngram_characters(looked_at, tokens[0], tokens[1], indices, table[0], table[1], ngrams)
+    whole = characters * (looked_at / max(1, tally[word.TOKENS]))
+    for k in range(9):
+        row[_TOP_2 + k] = _share(ngrams[k], whole)
+    text_lines = totals[_NEWLINES] + (data[end - 1] != 0x0A)
+    row[_CODE], row[_CODE + 1] = totals[_JAVASCRIPT], totals[_POLICY]
+    row[_CODE + 2], row[_CODE + 3] = _share(totals[_WIDTHS], text_lines), totals[_LONGEST]
+    row[_CODE + 4], row[_CODE + 5] = _share(totals[_ALPHANUMERICS], characters), _share(totals[_LETTERS], characters)
+
+
+@kernel
+def _count_line(counts, measures, tokens):  # type: ignore[no-untyped-def]
+    """Add one line to the counts of a set of lines, int64 [_SET_COUNTS]."""
+    counts[_SET_LINES] += 1
+    counts[_SET_PUNCTUATED] += measures[line.TERMINAL_MARK]
+    counts[_SET_SHORT] += measures[line.CHARACTERS] <= _SHORT_LINE
+    counts[_SET_CHARACTERS] += measures[line.CHARACTERS]
+    counts[_SET_TOKENS] += tokens
+
+
+@kernel
+def _add_cut(spans, ends, rule, first, start, end):  # type: ignore[no-untyped-def]
+    """Add a span, or lengthen the last one that it touches; `first` is where the text's own spans begin."""
+    count = ends[rule]
+    if count > first and spans[count - 1] == start:
+        spans[count - 1] = end
+        return
+    spans[count], spans[count + 1] = start, end
+    ends[rule] = count + 2
+
+
+@kernel
+def _fill_words(row, tally, totals, sets):  # type: ignore[no-untyped-def]
+    """The signals of Gopher's quality rules."""
+    tokens, words, lines = tally[word.TOKENS], tally[word.WORDS], sets[0, _SET_LINES]
+    row[3], row[4] = tokens, words
+    row[5] = np.nan if 2 * tally[word.SPACED_WORDS] < words else _share(tally[word.SPACED_CHARACTERS], tally[word.SPACED_WORDS])
+    row[6], row[7] = _share(tally[word.HASHES], tokens), _share(tally[word.ELLIPSES], tokens)
+    row[8], row[9] = _share(totals[_BULLETS], lines), _share(totals[_ELLIPSES], lines)
+    row[10] = _share(tally[word.ALPHABETIC_WORDS], tokens)
+    for k in range(len(word.STOP_WORDS)):
+        row[11] += (tally[word.STOP_WORD_BITS] >> k) & 1
+
+
+@kernel
+def _fill_lines(row, totals, sets, stored, hashes, lengths, table, characters, paragraphs):  # type: ignore[no-untyped-def]
+    """The signals of repeated lines and paragraphs, and FineWeb's, of the text and of what its cuts leave."""
+    lines = sets[0, _SET_LINES]
+    repeated, repeated_characters = duplicates(hashes[0], lengths[0], stored[0], table[0], table[1])
+    row[12], row[14] = _share(repeated, lines), _share(repeated_characters, characters)
+    _fill_set(row, _RAW_LINES, sets[0], repeated_characters, totals[_WIDTHS], totals[_NEWLINES])
+    repeated, repeated_characters = duplicates(hashes[1], lengths[1], stored[1], table[0], table[1])
+    row[13], row[15] = _share(repeated, paragraphs), _share(repeated_characters, characters)
+    repeated, repeated_characters = duplicates(hashes[2], lengths[2], stored[2], table[0], table[1])
+    _fill_set(row, _CUT_LINES, sets[1], repeated_characters, sets[1, _SET_CHARACTERS], max(0, sets[1, _SET_LINES] - 1))
+
+
+@kernel
+def _fill_set(row, column, counts, repeated_characters, characters, newlines):  # type: ignore[no-untyped-def]
+    """FineWeb's four signals of one set of lines."""
+    row[column] = _share(counts[_SET_PUNCTUATED], counts[_SET_LINES])
+    row[column + 1] = _share(counts[_SET_SHORT], counts[_SET_LINES])
+    row[column + 2] = _share(repeated_characters, characters)
+    row[column + 3] = _share(newlines, counts[_SET_TOKENS])
+
+
+@kernel
+def _measure_code(data, start, end, row):  # type: ignore[no-untyped-def]
+    """The signals of `filters.code`; the first column of `row` holds the characters already."""
+    xml, generated, html = header_marks(data, start, end)
+    row[_CODE + 6], row[_CODE + 7] = xml, generated
+    row[_CODE + 8] = row[_CODE + 9] = np.nan
+    if html:
+        visible = visible_characters(data, start, end)
+        row[_CODE + 8], row[_CODE + 9] = _share(visible, row[0]), visible
+    encoded, longest = encoded_bytes(data, start, end)
+    row[_CODE + 10], row[_CODE + 11] = longest, _share(encoded, end - start)

@@ -1,0 +1,107 @@
+"""Members of ZIP and tar archives, one by one, never extracted to the file system."""
+
+from __future__ import annotations
+
+import io
+import tarfile
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import BinaryIO
+
+from pipeline.sources.book import NotABook
+from pipeline.sources.compression import Chunk
+from pipeline.sources.epub import Budget, open_zip, read_member
+
+TAR_MAGIC = b"ustar"
+TAR_MAGIC_OFFSET = 257
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One file of an archive. `read` gives its bytes or raises NotABook; in a tar it must be called before the next member is asked for."""
+
+    name: str
+    """Path as the archive has it, with `#2`, `#3` … where it occurs again."""
+    size: int
+    """As the archive states it; not to be trusted."""
+    read: Callable[[], bytes]
+
+
+class ChunkStream(io.RawIOBase):
+    """Chunks of bytes as a stream that is read forwards."""
+
+    def __init__(self, chunks: Iterator[Chunk]):
+        super().__init__()
+        self.chunks, self.rest = chunks, memoryview(b"")
+
+    def readable(self) -> bool:
+        """Always."""
+        return True
+
+    def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]
+        """Fill `buffer` with what there is; 0 at the end. Raises DamagedInput where the chunks do."""
+        while not self.rest:
+            chunk = next(self.chunks, None)
+            if chunk is None:
+                return 0
+            self.rest = memoryview(chunk.data)
+        size = min(len(buffer), len(self.rest))
+        buffer[:size] = self.rest[:size]
+        self.rest = self.rest[size:]
+        return size
+
+
+def zip_members(file: BinaryIO, budget: Budget) -> Iterator[Member]:
+    """Files of a ZIP archive in its directory's order; folders are left out.
+
+    Raises:
+        NotABook: the archive itself is broken.
+    """
+    archive = open_zip(file)
+    unique = _Unique()
+    for info in archive.infolist():
+        if not info.is_dir():
+            yield Member(unique(info.filename), info.file_size, lambda info=info: read_member(archive, info, budget))  # type: ignore[misc]
+
+
+def tar_members(stream: ChunkStream, most_bytes: int) -> Iterator[Member]:
+    """Files of a tar archive in order; folders are left out, links and devices give NotABook when read.
+
+    Raises:
+        NotABook: the archive is broken from here on.
+        DamagedInput: its compression is.
+    """
+    unique = _Unique()
+    try:
+        with tarfile.open(fileobj=io.BufferedReader(stream, 1 << 16), mode="r|") as archive:
+            for info in archive:
+                if not info.isdir():
+                    yield Member(unique(info.name), info.size, lambda info=info: _read_tar(archive, info, most_bytes))  # type: ignore[misc]
+                archive.members = []  # type: ignore[attr-defined]  # tarfile keeps every header otherwise
+    except (tarfile.TarError, EOFError, OSError, ValueError) as error:
+        raise NotABook("broken archive", f"{type(error).__name__}: {error}") from error
+
+
+def _read_tar(archive: tarfile.TarFile, info: tarfile.TarInfo, most_bytes: int) -> bytes:
+    if info.issym() or info.islnk():
+        raise NotABook("symbolic link", f"to {info.linkname!r}"[:200])
+    file = archive.extractfile(info) if info.isreg() else None
+    if file is None:
+        raise NotABook("not a regular file", f"tar type {info.type!r}")
+    if info.size > most_bytes:
+        raise NotABook("too long", f"{info.size} bytes")
+    data = file.read()
+    if len(data) < info.size:
+        raise NotABook("broken archive", f"{len(data)} of {info.size} bytes")
+    return data
+
+
+class _Unique:
+    def __init__(self) -> None:
+        self.seen: Counter[str] = Counter()
+
+    def __call__(self, name: str) -> str:
+        name = name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+        self.seen[name] += 1
+        return name if self.seen[name] == 1 else f"{name}#{self.seen[name]}"

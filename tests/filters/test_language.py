@@ -1,0 +1,90 @@
+"""Language identification with the bundled model, on real texts."""
+
+import gzip
+import json
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from filters.language import UNKNOWN, LanguageModel, bundled_model, excerpt
+
+SENTENCES = {
+    "en": "All human beings are born free and equal in dignity and rights.",
+    "de": "Alle Menschen sind frei und gleich an Würde und Rechten geboren.",
+    "fr": "Tous les êtres humains naissent libres et égaux en dignité et en droits.",
+    "ru": "Все люди рождаются свободными и равными в своем достоинстве и правах.",
+    "ja": "すべての人間は、生まれながらにして自由であり、かつ、尊厳と権利とについて平等である。",
+}
+
+
+@pytest.fixture(scope="module")
+def model() -> LanguageModel:
+    return LanguageModel.load()
+
+
+def test_sentences_in_five_languages(model, capfd):
+    languages, scores = model.identify(pa.array(list(SENTENCES.values())))
+    assert languages == list(SENTENCES)
+    assert scores.dtype == np.float32
+    assert np.all((scores > 0.5) & (scores <= 1))
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_text_is_judged_alone_and_line_feeds_do_not_matter(model):
+    texts = [*SENTENCES.values(), SENTENCES["de"].replace(" ", "\n"), "", " \n", "\x00", "😀"]
+    together = model.identify(texts)
+    apart = [model.identify([text]) for text in texts]
+    assert together[0] == [languages[0] for languages, _ in apart]
+    np.testing.assert_array_equal(together[1], np.concatenate([scores for _, scores in apart]))
+    assert together[0][5] == "de"
+    assert together[1][5] == together[1][1]
+    assert together[0][6:8] == [UNKNOWN, UNKNOWN]
+    assert list(together[1][6:8]) == [0, 0]
+
+
+def test_a_long_text_is_judged_by_more_than_its_beginning(model):
+    """An English licence in front of a German book does not make it English."""
+    text = SENTENCES["en"] * 30 + "\n" + SENTENCES["de"] * 2000
+    assert len(excerpt(text)) < 4100
+    assert SENTENCES["de"] in excerpt(text)
+    assert model.identify([text])[0] == ["de"]
+    assert model.identify(["x" * 50_000_000])[1].shape == (1,)
+
+
+def test_a_model_that_is_not_there_or_is_none_ends_with_one_line(tmp_path):
+    (tmp_path / "model.bin").write_bytes(b"not a model")
+    for name, words in (("nowhere.bin", "is no file"), ("model.bin", "is no fastText classifier")):
+        with pytest.raises(ValueError, match=words) as error:
+            LanguageModel.load(tmp_path / name)
+        assert "\n" not in str(error.value)
+        assert name in str(error.value)
+    assert LanguageModel.load(bundled_model()).labels == LanguageModel.load().labels
+
+
+def test_accuracy_on_the_declaration_of_human_rights(model, shared_data):
+    """Languages that the model knows by a two-letter code and whose texts are long."""
+    codes = {
+        "eng": "en",
+        "deu": "de",
+        "fra": "fr",
+        "spa": "es",
+        "ita": "it",
+        "rus": "ru",
+        "pol": "pl",
+        "jpn": "ja",
+        "nld": "nl",
+        "fin": "fi",
+        "tur": "tr",
+        "ell": "el",
+    }
+    texts, expected = [], []
+    with gzip.open(shared_data / "langid" / "udhr.jsonl.gz", "rt", encoding="utf-8") as lines:
+        for row in map(json.loads, lines):
+            # Plain codes only: "068" is marked French and is a Creole.
+            if row["code"] == row["iso6393"] and (code := codes.get(row["code"])):
+                texts.append(row["text"])
+                expected.append(code)
+    assert len(texts) >= 8
+    found, _ = model.identify(texts)
+    assert np.mean([a == b for a, b in zip(found, expected, strict=True)]) == 1
