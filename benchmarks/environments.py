@@ -53,17 +53,17 @@ def python_of(peer: Peer) -> Path:
     if ready.exists() and ready.read_text() == wanted:
         return python
     sys.stderr.write(f"making an environment for {peer.name} {peer.version} in {peer.folder} …\n")
-    _run([sys.executable, "-m", "venv", "--clear", str(peer.folder)], peer)
-    _run([str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *peer.requirements], peer)
+    _run([sys.executable, "-m", "venv", "--clear", str(peer.folder)])
+    _run([str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *peer.requirements])
     ready.write_text(wanted)
     return python
 
 
-def _run(command: Sequence[str], peer: Peer) -> None:
+def _run(command: Sequence[str]) -> None:
     try:
         subprocess.run(command, check=True, capture_output=True, text=True, timeout=INSTALL_S)
     except subprocess.CalledProcessError as error:
         lines = (error.stderr or error.stdout or "no message").strip().splitlines()
-        raise PeerMissingError(f"{peer.name} {peer.version} cannot be installed: {lines[-1][:200]}") from error
+        raise PeerMissingError(f"its environment cannot be made: {lines[-1][:200]}") from error
     except (OSError, subprocess.TimeoutExpired) as error:
-        raise PeerMissingError(f"{peer.name} {peer.version} cannot be installed: {error}") from error
+        raise PeerMissingError(f"its environment cannot be made: {error}") from error

@@ -1,21 +1,19 @@
 """The decorator of compiled inner loops: numba without the interpreter's lock, compiled once per machine and per version of this package.
 
-Numba keeps compiled code by the time of the one file that a kernel stands in, and so runs old code after a change of another kernel that it calls. Here the
-cache folder is named by a digest of the whole package instead.
+Numba keeps compiled code by the time of the one file that a kernel stands in, and so runs old code after a change of another kernel that
+it calls. Here the cache folder is named by a digest of the whole package instead.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
+from typing import Any
 
 import numba
 import xxhash
-from numba.core import config
 
-Function = TypeVar("Function", bound=Callable[..., object])
-
+_config: Any = numba.config
 _FOLDER = Path(__file__).parent
 
 
@@ -26,18 +24,19 @@ def _sources_digest() -> str:
     return digest.hexdigest()
 
 
-_CACHE = Path(config.CACHE_DIR or _FOLDER / "__pycache__") / f"kernels-{_sources_digest()}"
+_CACHE = Path(_config.CACHE_DIR or _FOLDER / "__pycache__") / f"kernels-{_sources_digest()}"
 
 
-def kernel(function: Function) -> Function:
+def kernel(function: Callable[..., Any]) -> Callable[..., Any]:
     """Compile a function on its first call with arguments of new types.
 
-    The compiled code is kept below NUMBA_CACHE_DIR or this package's `__pycache__`; where that may not be written, where numba keeps it otherwise.
+    The compiled code is kept below NUMBA_CACHE_DIR or this package's `__pycache__`; where that may not be written, where numba keeps it
+    otherwise.
     """
-    before = config.CACHE_DIR
-    config.CACHE_DIR = str(_CACHE)  # read when the decorator is applied; other users of numba keep their own
+    before = _config.CACHE_DIR
+    _config.CACHE_DIR = str(_CACHE)  # read when the decorator is applied; other users of numba keep their own
     try:
-        compiled: Function = numba.njit(cache=True, nogil=True)(function)
+        compiled: Callable[..., Any] = numba.njit(cache=True, nogil=True)(function)
     finally:
-        config.CACHE_DIR = before
+        _config.CACHE_DIR = before
     return compiled

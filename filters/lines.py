@@ -113,6 +113,18 @@ def _closes(point: int) -> bool:
 
 
 @kernel
+def _waiting_behind(point: int, letters: int, waiting: int) -> int:
+    """What a sentence waits for behind `point`: 0 nothing, 1 a blank and then its next sentence, 2 its next sentence."""
+    if point == 0x2E:
+        return 0 if letters == 1 else 1
+    if point == 0x3F or point == 0x21:
+        return 1
+    if point == 0x3002 or point == 0xFF01 or point == 0xFF1F:
+        return 2
+    return waiting if _closes(point) else 0
+
+
+@kernel
 def measure_line(
     data: npt.NDArray[np.uint8],
     start: int,
@@ -139,7 +151,7 @@ def measure_line(
     """
     first = last = -1
     width = characters = words = word = longest = letters = alphabetic = alphanumeric = citation_count = phrases = curly = 0
-    sentences = point = last_point = last_properties = waiting = 0
+    leading = sentences = point = last_point = last_properties = waiting = 0
     code = hashed = _OFFSET
     at = start
     while at < end:
@@ -159,26 +171,18 @@ def measure_line(
                 code = (code ^ np.uint64(point)) * _PRIME
         else:
             if first < 0:
-                first = at
+                first, leading = at, width - 1
             code = (code ^ np.uint64(point)) * _PRIME
             hashed = code
             words += word == 0
             word += 1
             longest = max(longest, word)
-            characters = width
+            characters = width - leading
             last, last_point, last_properties = at + size, point, properties
             if waiting == 2 and not _closes(point):
                 sentences += 0 if properties & LOWER else 1
                 waiting = 0
-            if properties & TERMINAL or waiting:
-                if point == 0x2E:
-                    waiting = 0 if letters == 1 else 1
-                elif point == 0x3F or point == 0x21:
-                    waiting = 1
-                elif point == 0x3002 or point == 0xFF01 or point == 0xFF1F:
-                    waiting = 2
-                elif waiting and not _closes(point):
-                    waiting = 0
+            waiting = _waiting_behind(point, letters, waiting) if waiting or properties & TERMINAL else 0
         letters = letters + 1 if is_letter else 0
         anchor = _ANCHORS[byte]
         if anchor:
@@ -195,9 +199,6 @@ def measure_line(
         at += size
     if first < 0:
         first = last = start
-    else:
-        for k in range(start, first):
-            characters -= data[k] & 0xC0 != 0x80
     measures[FIRST], measures[LAST], measures[WIDTH], measures[CHARACTERS] = first, last, width, characters
     measures[BLANK_WORDS], measures[LONGEST_WORD], measures[LAST_POINT] = words, longest, last_point
     measures[SENTENCES] = sentences + 1 if words else 0

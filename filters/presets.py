@@ -48,9 +48,9 @@ GOPHER_QUALITY = (
 
 The paper does not say what a word is, nor whether the two stop words must differ. As datatrove 0.10 does, `words` and the mean length
 leave out punctuation, the shares divide by all tokens with punctuation among them (so the alphabetic share of clean English prose is about
-0.86, not 1), and the stop words must differ. Bullets are "•" and "-": the paper says "a bullet point" only.
-Differs from datatrove: lines without a word of text do not count as lines, and stop words are found in any case ("The" is "the"; datatrove
-compares as written). Differs from dolma: its word length is a median and its words are split at blanks.
+0.83, not 1), and the stop words must differ. Bullets are "•" and "-": the paper says "a bullet point" only. Differs from datatrove: lines
+without a word of text do not count as lines, and stop words are found in any case ("The" is "the"; datatrove compares as written). Differs
+from dolma: its word length is a median and its words are split at blanks.
 """
 
 GOPHER_REPETITION = (
@@ -70,8 +70,8 @@ GOPHER_REPETITION = (
 )
 """Rae et al. 2021, table A1, "repetition removal".
 
-The paper counts the characters of all duplicate n-grams "without double counting those in overlapping n-grams"; datatrove's reading,
-followed here, walks the tokens and steps over each n-gram that it met before. The paper calls the first occurrence no duplicate for lines
+The paper counts characters in duplicate n-grams and counts overlapping ones once, without saying how; datatrove's reading, followed
+here, walks the tokens and steps over each n-gram that it met before. The paper calls the first occurrence no duplicate for lines
 and is silent for n-grams; here it never is.
 """
 
@@ -194,7 +194,7 @@ Measured on 64 ELTeC novels (English and French, 20,000 to 290,000 words) and 30
 up to 0.057 per token, most frequent 2-gram up to 0.021, duplicate 5-grams 0.010 to 0.078 of the characters and growing with length,
 duplicate 10-grams up to 0.007, characters in duplicate lines up to 0.044 (scene breaks, running heads); the Python language reference in
 one piece: 0.66, 0.006, 0.26, 0.19, 0.22. So:
-- no upper bound on words (Gopher's 100,000 removes 40 % of these novels), and a lower one that lets a chapter pass and stops title pages
+- no upper bound on words (Gopher's 100,000 removes 37 % of these novels), and a lower one that lets a chapter pass and stops title pages
   and colophons;
 - an alphabetic share for manuals and verse with line numbers; tables of figures, indexes and logs lie under it;
 - repetition bounds above a long work's natural repetition, which grows with its length: 5-grams at twice Gopher's 0.15, 10-grams at twice

@@ -230,12 +230,7 @@ def _measure(data, start, end, classes, tokens, line_sets, table, indices, citat
     row[0], row[1], row[2] = characters, sets[0, _SET_LINES], paragraphs
     _fill_words(row, tally, totals, sets)
     _fill_lines(row, totals, sets, stored, hashes, lengths, table, characters, paragraphs)
-    ngrams = np.zeros(9, np.float64)
-    looked_at = tally[word.STORED]
-    ngram_characters(looked_at, tokens[0], tokens[1], indices, table[0], table[1], ngrams)
-    whole = characters * (looked_at / max(1, tally[word.TOKENS]))
-    for k in range(9):
-        row[_TOP_2 + k] = _share(ngrams[k], whole)
+    _fill_ngrams(row, tally, tokens, table, indices, characters)
     text_lines = totals[_NEWLINES] + (data[end - 1] != 0x0A)
     row[_CODE], row[_CODE + 1] = totals[_JAVASCRIPT], totals[_POLICY]
     row[_CODE + 2], row[_CODE + 3] = _share(totals[_WIDTHS], text_lines), totals[_LONGEST]
@@ -287,6 +282,17 @@ def _fill_lines(row, totals, sets, stored, hashes, lengths, table, characters, p
     row[13], row[15] = _share(repeated, paragraphs), _share(repeated_characters, characters)
     repeated, repeated_characters = duplicates(hashes[2], lengths[2], stored[2], table[0], table[1])
     _fill_set(row, _CUT_LINES, sets[1], repeated_characters, sets[1, _SET_CHARACTERS], max(0, sets[1, _SET_LINES] - 1))
+
+
+@kernel
+def _fill_ngrams(row, tally, tokens, table, indices, characters):  # type: ignore[no-untyped-def]
+    """The signals of repeated n-grams, over the tokens that were stored and their part of the characters."""
+    ngrams = np.zeros(9, np.float64)
+    stored = tally[word.STORED]
+    ngram_characters(stored, tokens[0], tokens[1], indices, table[0], table[1], ngrams)
+    whole = characters * (stored / max(1, tally[word.TOKENS]))
+    for k in range(len(ngrams)):
+        row[_TOP_2 + k] = _share(ngrams[k], whole)
 
 
 @kernel

@@ -10,7 +10,8 @@ import pyarrow as pa
 
 
 def bytes_and_offsets(texts: pa.StringArray | pa.LargeStringArray) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
-    """The UTF-8 of all texts, uint8 without copying and not to be written, and where each begins and ends in it, int64 [n + 1], from 0 on. A null is empty.
+    """The UTF-8 of all texts, uint8 without copying and not to be written, and where each begins and ends in it, int64 [n + 1], from 0 on.
+    A null is empty.
 
     Raises:
         TypeError: `texts` is no array of strings.

@@ -8,6 +8,12 @@ a document too, and where a document is cut nothing is lost between its pieces. 
 """
 
 # ruff: noqa: N815 - fields are named for their shapes
+# ruff: noqa: N815 - fields are named for their shapes
+# ruff: noqa: N815 - fields are named for their shapes
+# ruff: noqa: N815 - fields are named for their shapes
+# ruff: noqa: N815 - fields are named for their shapes
+# ruff: noqa: N815 - fields are named for their shapes
+# ruff: noqa: N815 - fields are named for their shapes
 from __future__ import annotations
 
 from collections.abc import Mapping

@@ -53,13 +53,13 @@ def prepare(settings: TrainSettings) -> tuple[torch.device, torch.dtype]:
 
 
 def peak_flops(settings: TrainSettings, device: torch.device, precision: torch.dtype) -> float:
-    """FLOP per second that MFU is a share of: as stated, or of the best of eight square matrix products."""
+    """FLOP per second that MFU is a share of: as stated, or of the best of 32 square matrix products."""
     if settings.peak_teraflops:
         return settings.peak_teraflops * 1e12
     size = 8192 if device.type == "cuda" else 1024
     left, right = (torch.randn(size, size, device=device).to(precision) for _ in range(2))
     best = float("inf")
-    for _ in range(8):
+    for _ in range(32):
         start = time.perf_counter()
         left @ right
         if device.type == "cuda":

@@ -245,8 +245,8 @@ class Block(nn.Module):
     def forward(self, x_BTC: Tensor, context: Context, layer: int) -> Tensor:
         """The residual stream (B, T, C) after the block."""
         x_BTC = x_BTC + self.self_attn(normalise(x_BTC), self.input_layernorm.weight, context, layer)
-        x_BTC = x_BTC + self.mlp(normalise(x_BTC), self.post_attention_layernorm.weight)
-        return x_BTC
+        after_BTC: Tensor = x_BTC + self.mlp(normalise(x_BTC), self.post_attention_layernorm.weight)
+        return after_BTC
 
 
 class Body(nn.Module):

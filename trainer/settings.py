@@ -23,11 +23,11 @@ class TrainSettings:
 
     layers: int = 4
     """Transformer blocks."""
-    dimension: int = 256
+    dimension: int = 192
     """Width of the residual stream."""
-    heads: int = 4
+    heads: int = 3
     """Query heads; each is dimension / heads wide."""
-    key_value_heads: int = 2
+    key_value_heads: int = 1
     """Heads of keys and values, each shared by heads / key_value_heads query heads."""
     feed_forward: int = 512
     """Hidden width of SwiGLU."""
@@ -41,7 +41,7 @@ class TrainSettings:
     """Rows in one optimiser step, B."""
     packing: Literal["best_fit", "concat", "crop"] = "best_fit"
     """How documents fill rows: see `tokenshards.packing`."""
-    steps: int = 700
+    steps: int = 900
     """Optimiser steps, the whole schedule."""
     matrix_learning_rate: float = 0.02
     """Muon, for the matrices of the blocks."""
@@ -49,7 +49,7 @@ class TrainSettings:
     """Muon's Nesterov momentum."""
     newton_schulz_steps: int = 5
     """Iterations of Muon's orthogonalisation."""
-    embedding_learning_rate: float = 0.004
+    embedding_learning_rate: float = 0.008
     """AdamW, for embeddings and norms."""
     weight_decay: float = 0.01
     """Share of a matrix removed per step, times its learning rate; norms are spared."""

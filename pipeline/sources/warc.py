@@ -235,9 +235,10 @@ class _Framing:
                 if outcome and entered is None and waiting and _is_stretch(outcome):
                     waiting.append(outcome)
                     continue
-                given += len(waiting)
-                yield from waiting
-                waiting, member = [outcome] if outcome else [], entered
+                if outcome or entered is not None:
+                    given += len(waiting)
+                    yield from waiting
+                    waiting, member = [outcome] if outcome else [], entered
                 if outcome:
                     continue
                 feed.drop(len(feed.buffer))

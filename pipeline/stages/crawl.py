@@ -1,7 +1,7 @@
 """Stage 1, crawl: seeds to WARC, and remote repositories to bare clones.
 
 In:  the seeds of each source's `crawl`, one unit per host; its `repositories`, one unit each.
-Out: crawl/SOURCE/HOST.warc.gz, crawl/SOURCE/NAME.git, rejects/part-K (pages that could not be fetched, with the reason).
+Out: crawl/SOURCE/HOST.warc.gz, crawl/SOURCE/NAME.git, rejects/crawl/part-K (pages that could not be fetched, with the reason).
 Lost: nothing; every URL that the crawler took up is a WARC record or a reject.
 """
 
@@ -64,7 +64,7 @@ def fetch_unit(unit: FetchUnit, run: Run, config: Config) -> None:
         name,
         lambda pages, _read: beat(pages, pages * unit.bytes // source_pages(config, unit)),
     )
-    with PartWriter(run.part("rejects", unit.key), REJECTS) as writer:
+    with PartWriter(run.part("rejects/crawl", unit.key), REJECTS) as writer:
         if rejects:
             writer.write(rejects_batch("crawl", source, [(unit.target, reject) for reject in rejects]))
     reasons = dict(sorted(Counter(reject.reason for reject in rejects).items()))
@@ -101,4 +101,4 @@ def _work(job: Job) -> None:
     job.each(job.units, fetch_unit)
 
 
-CRAWL = Stage("crawl", "seeds to WARC, repositories to clones", (), plan, _work, _summary, wanted=wanted)
+CRAWL = Stage("crawl", "seeds to WARC, repositories to clones", ("rejects/crawl",), plan, _work, _summary, wanted=wanted)

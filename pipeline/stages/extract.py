@@ -1,7 +1,7 @@
 """Stage 2, extract: input records to documents and their signals.
 
 In:  WARC and WET files, books, source trees and repositories, tables.
-Out: documents/part-K (text, once), signals/part-K (numbers, row-aligned), rejects/part-K.
+Out: documents/part-K (text, once), signals/part-K (numbers, row-aligned), rejects/extract/part-K.
 Lost: nothing; records in = documents + rejects, checked for each unit.
 """
 
@@ -87,7 +87,7 @@ def extract_unit(unit: SourceUnit, run: Run, config: Config) -> None:
     with (
         PartWriter(run.part("documents", unit.key), DOCUMENTS) as documents,
         PartWriter(run.part("signals", unit.key), signals_schema(config)) as signals,
-        PartWriter(run.part("rejects", unit.key), REJECTS) as rejects,
+        PartWriter(run.part("rejects/extract", unit.key), REJECTS) as rejects,
     ):
         for batch in _batches(_beating(outcomes(unit, source, config, tally), tally, beat)):
             kept = [(path, outcome) for path, outcome in batch if isinstance(outcome, Document)]
@@ -245,4 +245,4 @@ def _work(job: Job) -> None:
     job.each(job.units, extract_unit)
 
 
-EXTRACT = Stage("extract", "records to documents and signals", ("documents", "signals", "rejects"), plan, _work, _summary, check)
+EXTRACT = Stage("extract", "records to documents and signals", ("documents", "signals", "rejects/extract"), plan, _work, _summary, check)

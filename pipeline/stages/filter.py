@@ -14,11 +14,11 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
-from filters.decide import LanguageRule, decide
 
+from filters.decide import LanguageRule, decide
 from filters.presets import PRESETS, Preset
 from pipeline.config import Config, Source
-from pipeline.run import Manifest, PartWriter, Run, Unit, digest
+from pipeline.run import Manifest, PartWriter, Run, Unit, add_counts, digest
 from pipeline.schema import FILTERED
 from pipeline.stage import Job, Stage
 
@@ -84,6 +84,12 @@ def _count(counts: dict[str, Any], signals: pa.Table, verdicts: pa.Table) -> Non
 def check(run: Run, config: Config, manifest: Manifest) -> None:
     """Documents = kept + removed by rule, and no rule removes more of a source than the guard allows."""
     extracted = run.need("extract").totals["sources"]
+    everything = add_counts(manifest.totals.get("sources", {}).values())
+    if not everything["kept"]:
+        worst = max(everything["removed"], key=lambda rule: everything["removed"][rule]["documents"])
+        raise ValueError(
+            f"no document is left of {everything['documents']}; most were removed by {worst!r}: change filter's presets or language"
+        )
     for name, counts in manifest.totals.get("sources", {}).items():
         removed = Counter({rule: count["documents"] for rule, count in counts["removed"].items()})
         if not extracted[name]["documents"] == counts["documents"] == counts["kept"] + removed.total():

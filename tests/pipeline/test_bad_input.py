@@ -15,7 +15,9 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from typer.testing import CliRunner
 
+from pipeline.cli import app
 from tests.pipeline.corpora import ROOT, command, curate, digests, environment, long_topics, page, write_config, write_inputs, write_warc
 
 GOOD = [page(*topic) for topic in long_topics()[:3]]
@@ -155,6 +157,7 @@ def test_a_wrong_argument_is_one_line_that_quotes_it(tmp_path: Path, arguments: 
 
 def test_help_of_every_command() -> None:
     overall = curate("--help").stdout
+    runner = CliRunner()
     for name in (
         "run",
         "crawl",
@@ -170,7 +173,9 @@ def test_help_of_every_command() -> None:
         "schema",
     ):
         assert name in overall
-        assert "Usage: curate" in curate(name, "--help").stdout
+        done = runner.invoke(app, [name, "--help"])
+        assert done.exit_code == 0
+        assert name == "schema" or "CONFIG" in done.stdout
 
 
 def test_a_full_disk_is_one_line_and_the_run_goes_on_when_there_is_room(tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ def write(run: Run, unit: Unit, rows: int = 1) -> None:
 
 def test_a_failed_part_leaves_no_file(tmp_path: Path) -> None:
     path = tmp_path / "part.parquet"
-    with pytest.raises(RuntimeError), PartWriter(path, SCHEMA) as writer:
+    with pytest.raises(RuntimeError), PartWriter(path, SCHEMA) as writer:  # noqa: PT012
         writer.write(pa.table({"number": [1]}, schema=SCHEMA))
         raise RuntimeError("in the middle")
     assert list(tmp_path.iterdir()) == []

@@ -1,5 +1,6 @@
 """The transformer: packing changes nothing, nor does the cache, and the written-out gradients are the gradients."""
 
+# ruff: noqa: E402 - what needs torch is imported once it is known to be there
 from __future__ import annotations
 
 from dataclasses import replace

@@ -1,5 +1,6 @@
 """The loop: whatever is killed goes on to the same bits; mistakes are told in one line; the result is worth something."""
 
+# ruff: noqa: E402 - what needs torch is imported once it is known to be there
 from __future__ import annotations
 
 import hashlib
@@ -20,6 +21,8 @@ torch = pytest.importorskip("torch", reason="the trainer needs torch: pip instal
 from safetensors.torch import load_file
 
 from tests.trainer.conftest import BYTES, Pieces, write_shards
+from tokenizer.encode import Encoder
+from tokenizer.train import train_tokenizer
 from trainer.checkpoint import Checkpoint
 from trainer.evaluate import evaluate
 from trainer.generate import generate
@@ -265,24 +268,13 @@ def test_a_trained_model_beats_the_unigram_and_its_report_adds_up(shards: Path, 
 
 def test_generation_is_repeatable_and_refuses_another_tokenizer(texts: list[bytes], whole: Path, tmp_path: Path) -> None:
     """With a real SentencePiece tokenizer, from its training to text."""
-    sentencepiece = pytest.importorskip("sentencepiece")
-    (tmp_path / "text").write_bytes(b"\n".join(texts))
-    sentencepiece.SentencePieceTrainer.train(
-        input=str(tmp_path / "text"),
-        model_prefix=str(tmp_path / "tokenizer"),
-        vocab_size=400,
-        model_type="bpe",
-        byte_fallback=True,
-        normalization_rule_name="identity",
-        bos_id=-1,
-        minloglevel=2,
-    )
+    train_tokenizer([text.decode() for text in texts], 450, tmp_path / "tokenizer.model")
     tokenizer, model = tmp_path / "tokenizer.model", tmp_path / "model"
+    encoder = Encoder.load(tokenizer)
     with pytest.raises(ValueError, match="is not the tokenizer that"):
         generate(whole, tokenizer, ["def "])
     documents = [(text, "MIT") for text in texts]
-    processor = sentencepiece.SentencePieceProcessor(model_file=str(tokenizer))
-    pieces = Pieces(lambda text: processor.encode(text.decode()), processor.eos_id(), 400, sha256(tokenizer))
+    pieces = Pieces(lambda text: encoder.encode(text.decode()), encoder.eos, encoder.vocabulary, sha256(tokenizer))
     train(write_shards(tmp_path / "shards", {"train": documents[6:], "validation": documents[:6]}, pieces), model, TINY, quiet)
     both = generate(model, tokenizer, ["", "def "], tokens=20, seed=3)
     assert all(both)
