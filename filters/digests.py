@@ -1,7 +1,6 @@
 """Digests of whole texts, for exact duplicates: of the text as it is, and of its normal form."""
 
 # A kernel takes its scratch arrays as arguments, compares integers one by one, and its integers get their types from numba.
-# ruff: noqa: PLR0917
 # mypy: disable-error-code="assignment"
 
 from __future__ import annotations

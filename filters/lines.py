@@ -9,7 +9,7 @@ which C4 used, knows abbreviations too.
 """
 
 # A kernel takes its scratch arrays as arguments, compares integers one by one, and its integers get their types from numba.
-# ruff: noqa: PLR0917, PLR1714
+# ruff: noqa: PLR1714
 # mypy: disable-error-code="assignment, no-any-return"
 
 from __future__ import annotations

@@ -6,7 +6,6 @@ tokens at two words and 4 % at five), and no n-gram is ever compared as text; tw
 """
 
 # A kernel takes its scratch arrays as arguments, compares integers one by one, and its integers get their types from numba.
-# ruff: noqa: PLR0917
 # mypy: disable-error-code="return-value"
 
 from __future__ import annotations

@@ -8,7 +8,6 @@ N-gram signals look at the first 4,194,304 tokens of a text, duplicate lines and
 """
 
 # A kernel takes its scratch arrays as arguments, compares integers one by one, and its integers get their types from numba.
-# ruff: noqa: PLR0917
 
 from __future__ import annotations
 

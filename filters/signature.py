@@ -7,7 +7,6 @@ sqrt(J(1-J)/permutations).
 """
 
 # A kernel takes its scratch arrays as arguments, compares integers one by one, and its integers get their types from numba.
-# ruff: noqa: PLR0917
 # mypy: disable-error-code="assignment"
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ treated specially, and a run such as "!!!!" is one token, not four.
 """
 
 # A kernel takes its scratch arrays as arguments, compares integers one by one, and its integers get their types from numba.
-# ruff: noqa: PLR0917, PLR1714, SIM109
+# ruff: noqa: PLR1714, SIM109
 # mypy: disable-error-code="assignment, arg-type"
 
 from __future__ import annotations

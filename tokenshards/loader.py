@@ -7,13 +7,6 @@ before it; EOS stands before a document's first token. So every token in the sha
 a document too, and where a document is cut nothing is lost between its pieces. A row that its pieces do not fill is padded at its end.
 """
 
-# ruff: noqa: N815 - fields are named for their shapes
-# ruff: noqa: N815 - fields are named for their shapes
-# ruff: noqa: N815 - fields are named for their shapes
-# ruff: noqa: N815 - fields are named for their shapes
-# ruff: noqa: N815 - fields are named for their shapes
-# ruff: noqa: N815 - fields are named for their shapes
-# ruff: noqa: N815 - fields are named for their shapes
 from __future__ import annotations
 
 from collections.abc import Mapping

@@ -52,14 +52,14 @@ def prepare(settings: TrainSettings) -> tuple[torch.device, torch.dtype]:
     return device, resolve_precision(settings.precision, device)
 
 
-def peak_flops(settings: TrainSettings, device: torch.device, precision: torch.dtype) -> float:
-    """FLOP per second that MFU is a share of: as stated, or of the best of 32 square matrix products."""
+def peak_flops(settings: TrainSettings, device: torch.device, precision: torch.dtype, products: int = 32) -> float:
+    """FLOP per second that MFU is a share of: as stated, or of the best of some square matrix products."""
     if settings.peak_teraflops:
         return settings.peak_teraflops * 1e12
     size = 8192 if device.type == "cuda" else 1024
     left, right = (torch.randn(size, size, device=device).to(precision) for _ in range(2))
     best = float("inf")
-    for _ in range(32):
+    for _ in range(products):
         start = time.perf_counter()
         left @ right
         if device.type == "cuda":

@@ -62,7 +62,7 @@ def evaluate(
         model: folder with model.safetensors and model.json.
         shards: the folder that it was trained on, or one of the same tokenizer.
         progress: called with parts done, parts in all, and what is under way.
-        baseline_tokens: the baselines count the first documents up to so many tokens of the training split (24 bytes of memory each).
+        baseline_tokens: the baselines count the first documents up to so many tokens of the training split, held in memory.
 
     Returns:
         `bits_per_byte`, `loss` (nats per token), `tokens`, `bytes`, `documents`; `by` GROUP value: the same; `baselines`: NAME to

@@ -122,7 +122,7 @@ class Context:
     cosine: Tensor
     """(B, T, 1, D), as is `sine`: see `rotary_tables`."""
     sine: Tensor
-    mask_BTS: Tensor  # noqa: N815 - named for its shape
+    mask_BTS: Tensor
     """Additive, (B, 1, T, S)."""
     cache: Cache | None
 
@@ -138,8 +138,8 @@ class Weight(nn.Module):
 class RootMeanSquareNorm(torch.autograd.Function):
     """x / sqrt(mean(x²) + 1e-6) over the last axis, in the type of x with float32 sums.
 
-    Written out because on a CPU torch composes it of float32 copies: 13 % of a step in bfloat16. The learnt scale is not in here: it is
-    multiplied into the matrix that follows, which has fewer elements than the activations.
+    Written out because on a CPU torch composes it of float32 copies (copies of all kinds were 13 % of a bfloat16 step).
+    The learnt scale is not in here: it is multiplied into the matrix that follows, which has fewer elements than the activations.
     """
 
     @staticmethod

@@ -41,7 +41,7 @@ class TrainSettings:
     """Rows in one optimiser step, B."""
     packing: Literal["best_fit", "concat", "crop"] = "best_fit"
     """How documents fill rows: see `tokenshards.packing`."""
-    steps: int = 900
+    steps: int = 750
     """Optimiser steps, the whole schedule."""
     matrix_learning_rate: float = 0.02
     """Muon, for the matrices of the blocks."""
@@ -70,14 +70,14 @@ class TrainSettings:
     """CPU threads; a setting and not the machine's count, because it changes the last bits of a sum."""
     log_every: int = 20
     """Steps between two rows of metrics.jsonl."""
-    validate_every: int = 100
+    validate_every: int = 300
     """Steps between two validations; 0: only at the end."""
-    validation_tokens: int = 32_768
+    validation_tokens: int = 131_072
     """Validation during training reads the first documents up to this many tokens; `evaluate` reads all."""
     checkpoint_every: int = 100
     """Steps between two checkpoints; there is always one at the end."""
     peak_teraflops: float = 0.0
-    """The device's peak, for MFU; 0: measured at the start by a matrix product in the run's precision."""
+    """The device's peak, for MFU; 0: the best matrix product in the run's precision that was measured so far."""
 
     def __post_init__(self) -> None:
         positive = ("layers", "dimension", "heads", "key_value_heads", "feed_forward", "row_tokens", "batch_rows", "steps")

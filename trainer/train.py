@@ -197,6 +197,8 @@ class Run:
         settings = self.settings
         loss, speed = self.losses / self.targets, self.targets / self.seconds
         stated = self.train.manifest.splits["train"]
+        # Measured again, because a machine that was busy at the start would give a peak that the run then exceeds (by 67 %, once).
+        self.peak_flops = max(self.peak_flops, peak_flops(settings, self.device, self.model.precision, products=4))
         factor = learning_rate_factor(done - 1, settings)
         row: dict[str, Any] = {
             "step": done,

@@ -78,7 +78,7 @@ def hosts(seeds: Iterable[str]) -> dict[str, list[str]]:
     return grouped
 
 
-def crawl_host(  # noqa: PLR0917 -- the six things that a crawl is
+def crawl_host(
     host: str,
     seeds: Sequence[str],
     crawl: Crawl,

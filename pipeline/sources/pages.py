@@ -43,7 +43,7 @@ def page_document(record: WebRecord, extract: Extract, source: Source, language_
     def reject(reason: str, words: str = "") -> Reject:
         return Reject(record.url, reason, words, record.offset, record.length)
 
-    if not record.url.startswith(("http://", "https://")):
+    if record.type != "file" and not record.url.startswith(("http://", "https://")):
         return reject("no web address")
     if record.status != 200:
         return reject(f"http status {record.status}")

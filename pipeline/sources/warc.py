@@ -41,7 +41,7 @@ class WebRecord:
 
     url: str
     type: str
-    """response, resource or conversion."""
+    """response, resource or conversion; 'file' for a page saved by itself (`sources.saved`)."""
     date: str | None
     """WARC-Date as written: ISO 8601, UTC."""
     status: int
@@ -71,7 +71,7 @@ def records(path: str, tally: Tally, max_record_bytes: int) -> Iterator[WebRecor
 
     Args:
         path: local path or URL.
-        tally: `records` counts what is given, before it is given; `bytes` grows by the file's size at the end.
+        tally: `records` counts what is given, before it is given; `bytes` grows as the file is read, to its size.
         max_record_bytes: a longer record, uncompressed, is a reject and is passed over without being held.
 
     Raises:
@@ -83,13 +83,15 @@ def records(path: str, tally: Tally, max_record_bytes: int) -> Iterator[WebRecor
 
 def read_records(stream: BinaryIO, tally: Tally, max_record_bytes: int) -> Iterator[WebRecord | Reject]:
     """The same from an open, seekable stream that stands at its beginning."""
+    before = tally.bytes
     for outcome in _Framing(stream, max_record_bytes).outcomes():
         tally.records += 1
+        tally.bytes = before + outcome.offset + outcome.length
         yield outcome
     try:
-        tally.bytes += stream.seek(0, io.SEEK_END)
+        tally.bytes = before + stream.seek(0, io.SEEK_END)
     except OSError:  # a server that does not state a size
-        tally.bytes += stream.tell()
+        tally.bytes = before + stream.tell()
 
 
 class _Feed:

@@ -21,9 +21,10 @@ from filters.signature import signatures
 from pipeline.config import Config, Source
 from pipeline.run import Heartbeat, Manifest, PartWriter, Run
 from pipeline.schema import DOCUMENT_ID, DOCUMENTS, REJECTS
-from pipeline.sources import books, code, pages, tables, warc
+from pipeline.sources import books, code, pages, saved, tables, warc
 from pipeline.sources.records import Document, Outcome, Reject, Tally
 from pipeline.sources.units import SourceUnit, plan_units
+from pipeline.sources.warc import WebRecord
 from pipeline.stage import Job, Stage
 
 VERSION = 1
@@ -67,7 +68,7 @@ def outcomes(unit: SourceUnit, source: Source, config: Config, tally: Tally) -> 
         screen = config.extract.screen
         model = language_model(config.filter.language.model) if screen.languages else None
         for path in unit.paths:
-            for record in warc.records(path, tally, config.extract.max_record_bytes):
+            for record in web_records(path, tally, config.extract.max_record_bytes):
                 yield path, record if isinstance(record, Reject) else pages.page_document(record, config.extract, source, model)
     elif unit.kind == "code":
         yield from ((unit.root, outcome) for outcome in code.outcomes(unit.root, source, config.extract, tally, paths=unit.paths))
@@ -76,6 +77,14 @@ def outcomes(unit: SourceUnit, source: Source, config: Config, tally: Tally) -> 
         for path in unit.paths:
             # In a list, a path that is not under a given folder names its records as it stands: two folders may hold equal names.
             yield from ((path, outcome) for outcome in read([path], source, config.extract, tally, root=unit.root or None))
+
+
+def web_records(path: str, tally: Tally, max_record_bytes: int) -> Iterator[WebRecord | Reject]:
+    """Records of a WARC, WET or ARC file, or the one record of a page saved by itself."""
+    if saved.is_page(path):
+        yield saved.page_record(path, tally, max_record_bytes)
+    else:
+        yield from warc.records(path, tally, max_record_bytes)
 
 
 def extract_unit(unit: SourceUnit, run: Run, config: Config) -> None:

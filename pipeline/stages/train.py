@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from typing import Any
 from pipeline.config import Config
 from pipeline.run import Manifest, Run, Unit, digest, write_json
 from pipeline.stage import Job, Stage
+from trainer.settings import REPORTING
 
 VERSION = 1
 
@@ -29,7 +29,8 @@ def plan_train(run: Run, config: Config) -> Sequence[Unit]:
     """One unit: the model."""
     if config.train is None:
         raise ValueError("the configuration has no section 'train'; add one (an empty one takes the defaults)")
-    settings = [VERSION, dataclasses.asdict(config.train), run.need("tokenize").outputs_digest()]
+    decisive = {name: value for name, value in dataclasses.asdict(config.train).items() if name not in REPORTING}
+    settings = [VERSION, decisive, run.need("tokenize").outputs_digest()]
     return [Unit(key="model", fingerprint=digest(settings), bytes=0)]
 
 
@@ -40,11 +41,6 @@ def _train(job: Job) -> None:
     assert job.config.train is not None
     (unit,) = job.units
     out = job.run.path("model")
-    stamp = out / "fingerprint"
-    if out.is_dir() and (not stamp.exists() or stamp.read_text() != unit.fingerprint):
-        shutil.rmtree(out)  # checkpoints of other settings or other shards
-    out.mkdir(exist_ok=True)
-    stamp.write_text(unit.fingerprint)
     report = train(job.run.path("shards"), out, job.config.train, job.progress.note)
     job.run.give_receipt(
         "train", unit, [out / "model.safetensors", out / "model.json"], {key: report[key] for key in ("parameters", "tokens", "steps")}
