@@ -83,6 +83,10 @@ class Run:
         """A file or folder of the run."""
         return self.directory.joinpath(*parts)
 
+    def name(self, path: str) -> str:
+        """A path as it is recorded: within the run directory without it, so that a run may be moved; else as given."""
+        return str(Path(path).relative_to(self.directory)) if Path(path).is_relative_to(self.directory) else path
+
     def part(self, table: str, key: str) -> Path:
         """File of one part of a table."""
         return self.directory / table / f"part-{key}.parquet"

@@ -99,8 +99,8 @@ def extract_unit(unit: SourceUnit, run: Run, config: Config) -> None:
         PartWriter(run.part("rejects/extract", unit.key), REJECTS) as rejects,
     ):
         for batch in _batches(_beating(outcomes(unit, source, config, tally), tally, beat)):
-            kept = [(path, outcome) for path, outcome in batch if isinstance(outcome, Document)]
-            refused = [(path, outcome) for path, outcome in batch if isinstance(outcome, Reject)]
+            kept = [(run.name(path), outcome) for path, outcome in batch if isinstance(outcome, Document)]
+            refused = [(run.name(path), outcome) for path, outcome in batch if isinstance(outcome, Reject)]
             if kept:
                 table = documents_batch(source, kept)
                 documents.write(table)
