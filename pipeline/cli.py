@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import json
 import sys
 from pathlib import Path
@@ -61,10 +60,12 @@ def run(config: ConfigPath, overrides: Overrides = None) -> None:
     """Do every stage that is stale, in order, and say where the results are."""
     settings = load(config, overrides or ())
     run_directory = Run(settings.directory)
-    stages = importlib.import_module("pipeline.stages").STAGES
-    perform = importlib.import_module("pipeline.stage").perform
+    # Here and not above: Beam takes a second to import, and --help and a wrong configuration need none of it.
+    from pipeline.stage import perform
+    from pipeline.stages import STAGES
+
     with run_directory.locked():
-        done = [stage.name for stage in stages if stage.wanted(settings) and perform(stage, run_directory, settings)]
+        done = [stage.name for stage in STAGES if stage.wanted(settings) and perform(stage, run_directory, settings)]
     if not done:
         typer.echo("Nothing to do: every stage is up to date.", err=True)
     for label, place in results(settings):
@@ -83,9 +84,11 @@ def _stage_command(name: str) -> None:
     def command(config: ConfigPath, overrides: Overrides = None) -> None:
         settings = load(config, overrides or ())
         run_directory = Run(settings.directory)
-        stage = next(stage for stage in importlib.import_module("pipeline.stages").STAGES if stage.name == name)
+        from pipeline.stage import perform
+        from pipeline.stages import STAGES
+
         with run_directory.locked():
-            importlib.import_module("pipeline.stage").perform(stage, run_directory, settings)
+            perform(next(stage for stage in STAGES if stage.name == name), run_directory, settings)
 
     command.__doc__ = STAGE_HELP[name]
     app.command(name=name)(command)

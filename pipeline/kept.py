@@ -15,8 +15,8 @@ import xxhash
 
 from filters.cuts import apply_cuts
 from pipeline.config import Config, Source
+from pipeline.rules import rules
 from pipeline.run import Run
-from pipeline.stages.filter import rules
 
 COLUMNS = ["doc_id", "source", "kind", "locator", "licence", "digest", "text"]
 

@@ -125,6 +125,11 @@ class Run:
             )
         return manifest
 
+    def outputs(self, stage: str, folder: str) -> dict[str, dict[str, Any]]:
+        """By part name, sorted: bytes and sha256 of what a finished stage wrote to a folder."""
+        parts = sorted(self.need(stage).parts.items())
+        return {key: output for key, part in parts for path, output in part.outputs.items() if path.startswith(f"{folder}/")}
+
     def keys(self, stage: str) -> list[str]:
         """Part names of a finished stage, sorted."""
         return sorted(self.need(stage).parts)

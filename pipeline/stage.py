@@ -39,8 +39,6 @@ class Stage:
     """One stage of the path."""
 
     name: str
-    title: str
-    """One line for people."""
     folders: tuple[str, ...]
     """Folders of the run that this stage alone writes."""
     plan: Callable[[Run, Config], Sequence[Unit]]

@@ -50,28 +50,28 @@ def plan_units(run: Run, config: Config, settings: object) -> list[SourceUnit]:
 
 def _source_units(run: Run, source: Source, settings: object) -> Iterator[SourceUnit]:
     common = [settings, source.model_dump(mode="json", exclude={"crawl", "paths", "path_prefix", "repositories"})]
-    if source.crawl or source.repositories:
-        for path, output in _fetched(run, source):
-            if source.kind == "web":
-                yield _unit(source, "", [Input(str(path), output["bytes"], output["sha256"])], common, name=path.name)
+    if source.crawl:
+        for path, output in _crawled(run, source):
+            yield _unit(run, source, "", [Input(str(path), output["bytes"], output["sha256"])], common)
     if source.repositories:
+        run.need("crawl")
         for url in source.repositories:
-            yield from _tree_units(source, run.path("crawl", source.name, code.clone_name(url)), common)
+            yield from _tree_units(run, source, run.path("crawl", source.name, code.clone_name(url)), common)
     if source.kind == "code":
         for root in source.paths:
-            yield from _tree_units(source, Path(root), common)
+            yield from _tree_units(run, source, Path(root), common)
         return
     for pattern in source.paths:
         inputs = list_inputs([pattern], source.path_prefix, source.exclude)
         if source.kind == "book":
             for group in _groups(inputs):
-                yield _unit(source, pattern if Path(pattern).is_dir() else "", group, common)
+                yield _unit(run, source, pattern if Path(pattern).is_dir() else "", group, common)
         else:
             for item in inputs:
-                yield _unit(source, "", [item], common)
+                yield _unit(run, source, "", [item], common)
 
 
-def _fetched(run: Run, source: Source) -> list[tuple[Path, dict[str, Any]]]:
+def _crawled(run: Run, source: Source) -> list[tuple[Path, dict[str, Any]]]:
     """WARC files that the crawl stage wrote for a source, with their receipts."""
     manifest = run.need("crawl")
     outputs = {path: output for part in manifest.parts.values() for path, output in part.outputs.items()}
@@ -79,7 +79,7 @@ def _fetched(run: Run, source: Source) -> list[tuple[Path, dict[str, Any]]]:
     return [(run.path(path), output) for path, output in sorted(outputs.items()) if path.startswith(folder) and ".warc" in path]
 
 
-def _tree_units(source: Source, root: Path, common: list[object]) -> Iterator[SourceUnit]:
+def _tree_units(run: Run, source: Source, root: Path, common: list[object]) -> Iterator[SourceUnit]:
     """Groups of files of a source tree, or of a repository's commit."""
     if not root.is_dir():
         raise ValueError(f"source {source.name!r}: {str(root)!r} is not a folder; give a source tree or a git repository")
@@ -90,7 +90,7 @@ def _tree_units(source: Source, root: Path, common: list[object]) -> Iterator[So
     else:
         inputs = [Input(path, size, stamp) for path, size, stamp in code.list_tree(root, source.exclude)]
     for group in _groups(inputs):
-        yield _unit(source, str(root), group, common)
+        yield _unit(run, source, str(root), group, common)
 
 
 def _groups(inputs: Iterable[Input]) -> Iterator[list[Input]]:
@@ -107,15 +107,14 @@ def _groups(inputs: Iterable[Input]) -> Iterator[list[Input]]:
         yield group
 
 
-def _unit(source: Source, root: str, inputs: list[Input], common: list[object], name: str | None = None) -> SourceUnit:
-    paths = tuple(item.path for item in inputs)
-    stamps = [(item.path if name is None else name, item.bytes, item.stamp) for item in inputs]
+def _unit(run: Run, source: Source, root: str, inputs: list[Input], common: list[object]) -> SourceUnit:
+    stamps = [(run.name(item.path), item.bytes, item.stamp) for item in inputs]
     return SourceUnit(
-        key=xxhash.xxh3_64_hexdigest(f"{source.name}\n{root}\n{name or paths[0]}".encode("utf-8", "surrogateescape")),
+        key=xxhash.xxh3_64_hexdigest("\n".join([source.name, run.name(root), stamps[0][0]]).encode("utf-8", "surrogateescape")),
         fingerprint=digest([common, stamps]),
         bytes=sum(item.bytes for item in inputs),
         source=source.name,
         kind=source.kind,
         root=root,
-        paths=paths,
+        paths=tuple(item.path for item in inputs),
     )

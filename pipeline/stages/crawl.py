@@ -101,4 +101,4 @@ def _work(job: Job) -> None:
     job.each(job.units, fetch_unit)
 
 
-CRAWL = Stage("crawl", "seeds to WARC, repositories to clones", ("rejects/crawl",), plan, _work, _summary, wanted=wanted)
+CRAWL = Stage("crawl", ("rejects/crawl",), plan, _work, _summary, wanted=wanted)

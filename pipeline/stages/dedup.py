@@ -30,7 +30,6 @@ from pipeline.run import Manifest, PartWriter, Run, Unit, digest, partial, publi
 from pipeline.runners import run_job
 from pipeline.schema import DECISIONS
 from pipeline.stage import Job, Stage
-from pipeline.stages.filter import parts_of
 
 VERSION = 1
 RECORD = np.dtype([("key", "<u8"), ("identity", "<u8"), ("ordinal", "<i8")])
@@ -58,7 +57,7 @@ class PartUnit(Unit):
 
 def plan(run: Run, config: Config) -> Sequence[PartUnit]:
     """A unit per part of filtered/; each depends on every part, since a duplicate may lie anywhere."""
-    filtered = parts_of(run, "filter", "filtered")
+    filtered = run.outputs("filter", "filtered")
     everything = digest(
         [VERSION, config.dedup.model_dump(mode="json"), run.need("filter").outputs_digest(), run.need("extract").outputs_digest()]
     )
@@ -306,4 +305,4 @@ def _smallest_ids(labels: Ordinals, ids: list[bytes]) -> dict[int, bytes]:
     return smallest
 
 
-DEDUP = Stage("dedup", "exact and verified near-duplicates", ("decisions",), plan, _work, _summary, check)
+DEDUP = Stage("dedup", ("decisions",), plan, _work, _summary, check)

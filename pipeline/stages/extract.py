@@ -254,4 +254,4 @@ def _work(job: Job) -> None:
     job.each(job.units, extract_unit)
 
 
-EXTRACT = Stage("extract", "records to documents and signals", ("documents", "signals", "rejects/extract"), plan, _work, _summary, check)
+EXTRACT = Stage("extract", ("documents", "signals", "rejects/extract"), plan, _work, _summary, check)

@@ -15,9 +15,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from filters.decide import LanguageRule, decide
-from filters.presets import PRESETS, Preset
-from pipeline.config import Config, Source
+from filters.decide import decide
+from pipeline.config import Config
+from pipeline.rules import rules
 from pipeline.run import Manifest, PartWriter, Run, Unit, add_counts, digest
 from pipeline.schema import FILTERED
 from pipeline.stage import Job, Stage
@@ -26,28 +26,14 @@ VERSION = 1
 GUARD_LEAST_DOCUMENTS = 100
 
 
-def rules(source: Source, config: Config) -> tuple[tuple[Preset, ...], LanguageRule | None]:
-    """The presets and the language rule in force for a source."""
-    names = config.filter.source_presets.get(source.name, config.filter.presets.get(source.kind, ()))
-    language = config.filter.language
-    rule = LanguageRule(language.keep, language.minimum) if source.kind != "code" and language.keep else None
-    return tuple(PRESETS[name] for name in names), rule
-
-
 def plan(run: Run, config: Config) -> Sequence[Unit]:
     """A unit per part of signals/."""
     by_name = {source.name: source for source in config.sources}
     settings = {name: repr(rules(source, config)) for name, source in by_name.items()}
     return [
         Unit(key=key, fingerprint=digest([VERSION, settings, signals["sha256"]]), bytes=signals["bytes"])
-        for key, signals in parts_of(run, "extract", "signals").items()
+        for key, signals in run.outputs("extract", "signals").items()
     ]
-
-
-def parts_of(run: Run, stage: str, folder: str) -> dict[str, dict[str, Any]]:
-    """By part key: the bytes and sha256 of what a finished stage wrote to a folder."""
-    parts = sorted(run.need(stage).parts.items())
-    return {key: output for key, part in parts for path, output in part.outputs.items() if path.startswith(f"{folder}/")}
 
 
 def filter_unit(unit: Unit, run: Run, config: Config) -> None:
@@ -128,4 +114,4 @@ def _work(job: Job) -> None:
     job.each(job.units, filter_unit)
 
 
-FILTER = Stage("filter", "signals to verdicts, by presets", ("filtered",), plan, _work, _summary, check)
+FILTER = Stage("filter", ("filtered",), plan, _work, _summary, check)

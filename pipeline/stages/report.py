@@ -152,4 +152,4 @@ def _rows(run: Run, *parts: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()] if path.exists() else []
 
 
-REPORT = Stage("report", "one HTML page: what became of every record", (), plan, _work, _summary)
+REPORT = Stage("report", (), plan, _work, _summary)

@@ -25,7 +25,6 @@ from pipeline.config import Config
 from pipeline.kept import is_validation, kept_batches, keyed_hashes
 from pipeline.run import Manifest, PartWriter, Receipt, Run, Unit, digest, partial, publish, sha256
 from pipeline.stage import Job, Stage
-from pipeline.stages.filter import parts_of
 from tokenizer.encode import Encoder
 from tokenshards.format import MANIFEST, ShardEntry, bin_path, token_dtype
 from tokenshards.writer import DOCUMENTS as SHARD_DOCUMENTS
@@ -58,7 +57,7 @@ def plan(run: Run, config: Config) -> Sequence[Unit]:
     """A unit per part to encode, and one for all shards, which follow from the counts."""
     model = run.need("train-tokenizer").parts["model"].outputs["tokenizer/tokenizer.model"]["sha256"]
     settings = [VERSION, config.shards.model_dump(mode="json"), model]
-    documents, decisions = parts_of(run, "extract", "documents"), parts_of(run, "dedup", "decisions")
+    documents, decisions = run.outputs("extract", "documents"), run.outputs("dedup", "decisions")
     parts = [
         Unit(key=key, fingerprint=digest([settings, documents[key]["sha256"], decisions[key]["sha256"]]), bytes=documents[key]["bytes"])
         for key in sorted(decisions)
@@ -213,6 +212,4 @@ def _column(values: Any, field: pa.Field) -> pa.Array:
     return pa.array(values, field.type)
 
 
-TOKENIZE = Stage(
-    "tokenize", "kept documents to token shards", ("shards", "tokenize/encoded", "tokenize/shards"), plan, _work, _summary, check
-)
+TOKENIZE = Stage("tokenize", ("shards", "tokenize/encoded", "tokenize/shards"), plan, _work, _summary, check)

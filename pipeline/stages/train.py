@@ -108,7 +108,6 @@ def read_evaluation(run: Run) -> dict[str, Any] | None:
 
 TRAIN = Stage(
     "train",
-    "shards to a trained model",
     (),
     plan_train,
     _train,
@@ -125,12 +124,9 @@ def _evaluated(manifest: Manifest) -> str:
     return f"validation at {figures['model']:.3f} bits per byte; {baselines}"
 
 
-EVALUATE = Stage(
-    "evaluate", "bits per byte of the model and of n-gram baselines", ("evaluation",), plan_evaluate, _evaluate, _evaluated, wanted=wanted
-)
+EVALUATE = Stage("evaluate", ("evaluation",), plan_evaluate, _evaluate, _evaluated, wanted=wanted)
 GENERATE = Stage(
     "generate",
-    "samples from the model",
     ("samples",),
     plan_generate,
     _generate,

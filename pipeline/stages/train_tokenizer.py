@@ -18,7 +18,6 @@ from pipeline.config import Config
 from pipeline.kept import below, is_validation, kept_batches, keyed_hashes
 from pipeline.run import Manifest, PartWriter, Run, Unit, digest, write_json
 from pipeline.stage import Job, Stage
-from pipeline.stages.filter import parts_of
 from tokenizer.train import train_tokenizer
 
 VERSION = 1
@@ -30,7 +29,7 @@ def plan(run: Run, config: Config) -> Sequence[Unit]:
     """A unit per part to sample, and one for the model."""
     share = sample_share(run, config)
     settings = [VERSION, config.tokenizer.model_dump(mode="json"), config.shards.validation_share, config.shards.seed, share]
-    documents, decisions = parts_of(run, "extract", "documents"), parts_of(run, "dedup", "decisions")
+    documents, decisions = run.outputs("extract", "documents"), run.outputs("dedup", "decisions")
     samples = [
         Unit(key=key, fingerprint=digest([settings, documents[key]["sha256"], decisions[key]["sha256"]]), bytes=documents[key]["bytes"])
         for key in sorted(decisions)
@@ -90,6 +89,4 @@ def _summary(manifest: Manifest) -> str:
     return f"one tokenizer from {totals['documents']:,} documents, {totals['bytes'] / 1e6:,.1f} MB"
 
 
-TRAIN_TOKENIZER = Stage(
-    "train-tokenizer", "a SentencePiece tokenizer from a sample of the kept text", ("tokenizer", "tokenizer/sample"), plan, _work, _summary
-)
+TRAIN_TOKENIZER = Stage("train-tokenizer", ("tokenizer", "tokenizer/sample"), plan, _work, _summary)
