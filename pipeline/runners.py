@@ -57,20 +57,26 @@ class Units(beam.PTransform):  # type: ignore[misc]
         return pipeline | f"{name} units" >> beam.Create(self.units) | f"{name} unit" >> beam.Map(self.work)
 
 
-def run_units(stage: str, units: Sequence[Unit], work: Callable[..., None], run: Run, runner: Runner, *arguments: Any) -> None:
-    """Do every unit as one Beam job: `work(unit, run, *arguments)`, in no promised order."""
+def run_units(work: UnitWork, units: Sequence[Unit], runner: Runner, cost: float = 1.0) -> None:
+    """Do every unit as one Beam job, in no promised order."""
     if units:
-        run_job(runner, lambda pipeline: pipeline | stage >> Units(units, UnitWork(work, stage, run, arguments)), units)
+        run_job(runner, lambda pipeline: pipeline | work.stage >> Units(units, work), units, cost)
 
 
-def run_job(runner: Runner, build: Callable[[beam.Pipeline], Any], units: Sequence[Unit]) -> None:
+def run_job(runner: Runner, build: Callable[[beam.Pipeline], Any], units: Sequence[Unit], cost: float = 1.0) -> None:
     """Build a pipeline over units and run it to its end.
+
+    Args:
+        runner: where.
+        build: given the pipeline, adds to it.
+        units: what it works on; small ones together stay in this process.
+        cost: of a byte, where extraction's is 1.
 
     Raises:
         ValueError: a unit failed by the user's input, settings or disk; the text is its one line.
     """
     logging.getLogger("apache_beam").setLevel(logging.CRITICAL)
-    workers = 1 if len(units) == 1 or sum(unit.bytes for unit in units) < runner.small_job_bytes else runner.workers
+    workers = 1 if len(units) == 1 or cost * sum(unit.bytes for unit in units) < runner.small_job_bytes else runner.workers
     try:
         with beam.Pipeline(runner=_beam_runner(runner, workers), options=_options(runner, workers)) as pipeline:
             build(pipeline)

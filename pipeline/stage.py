@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pipeline.config import Config
 from pipeline.progress import Progress
 from pipeline.run import Manifest, Receipt, Run, Unit, digest, sweep_partials
-from pipeline.runners import run_units
+from pipeline.runners import UnitWork, run_units
 
 MEGABYTE = 1e6
 
@@ -29,9 +29,9 @@ class Job:
         """Of every unit done so far, in this run or before it."""
         return {**self.good, **self.run.receipts(self.stage)}
 
-    def each(self, units: Sequence[Unit], work: Callable[..., None]) -> None:
-        """Do units as a Beam job: `work(unit, run, config)` writes parts and gives a receipt."""
-        run_units(self.stage, units, work, self.run, self.config.runner, self.config)
+    def each(self, units: Sequence[Unit], work: Callable[..., None], *, cost: float = 1.0) -> None:
+        """Do units as a Beam job: `work(unit, run, config)` writes parts and gives a receipt; `cost` as in `runners.run_job`."""
+        run_units(UnitWork(work, self.stage, self.run, (self.config,)), units, self.config.runner, cost)
 
 
 @dataclass(frozen=True)

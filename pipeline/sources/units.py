@@ -6,6 +6,7 @@ at most the next, so the other parts stay current.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,8 +19,9 @@ from pipeline.run import Run, Unit, digest
 from pipeline.sources import code
 from pipeline.sources.files import Input, list_inputs
 
-# A group closes at a name whose hash says so once it holds 1 MB (on average 16 names later), and at 8 MB in any case: books and code go
-# through at 1 to 20 MB/s, so that is seconds of work, enough to outweigh opening and small enough to share out.
+# A file of 1 MB is a unit of its own. A group of smaller ones closes at a name whose hash says so once it holds 1 MB (on average 16 names
+# later), and at 8 MB in any case: they go through at 1 to 20 MB/s, so that is seconds of work, enough to outweigh opening and small enough
+# to share out.
 GROUP_LEAST_BYTES, GROUP_MOST_BYTES, GROUP_CUT = 1 << 20, 8 << 20, 16
 
 
@@ -41,9 +43,9 @@ def plan_units(run: Run, config: Config, settings: object) -> list[SourceUnit]:
         ValueError: a path matches nothing or cannot be read; a crawl or a clone has not been made yet.
     """
     units = [unit for source in config.sources for unit in _source_units(run, source, settings)]
-    keys = [unit.key for unit in units]
+    times = Counter(unit.key for unit in units)
     for unit in units:
-        if keys.count(unit.key) > 1:
+        if times[unit.key] > 1:
             raise ValueError(f"source {unit.source!r} reads {unit.paths[0]!r} twice; name it once")
     return units
 
@@ -58,17 +60,15 @@ def _source_units(run: Run, source: Source, settings: object) -> Iterator[Source
         for url in source.repositories:
             yield from _tree_units(run, source, run.path("crawl", source.name, code.clone_name(url)), common)
     if source.kind == "code":
-        for root in source.paths:
-            yield from _tree_units(run, source, Path(root), common)
+        for tree in source.paths:
+            yield from _tree_units(run, source, Path(tree), common)
         return
     for pattern in source.paths:
         inputs = list_inputs([pattern], source.path_prefix, source.exclude)
-        if source.kind == "book":
-            for group in _groups(inputs):
-                yield _unit(run, source, pattern if Path(pattern).is_dir() else "", group, common)
-        else:
-            for item in inputs:
-                yield _unit(run, source, "", [item], common)
+        # A book's name is its path within the folder given; other records are named by what they state, or by the whole path.
+        root = pattern if source.kind == "book" and Path(pattern).is_dir() else ""
+        for group in _groups(inputs):
+            yield _unit(run, source, root, group, common)
 
 
 def _crawled(run: Run, source: Source) -> list[tuple[Path, dict[str, Any]]]:
@@ -97,6 +97,9 @@ def _groups(inputs: Iterable[Input]) -> Iterator[list[Input]]:
     group: list[Input] = []
     held = 0
     for item in sorted(inputs, key=lambda item: item.path):
+        if item.bytes >= GROUP_LEAST_BYTES:
+            yield [item]
+            continue
         group.append(item)
         held += item.bytes
         cut = xxhash.xxh3_64_intdigest(item.path.encode("utf-8", "surrogateescape")) % GROUP_CUT == 0

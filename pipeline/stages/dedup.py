@@ -26,7 +26,7 @@ from filters.components import choose_survivors, components
 from filters.neighbours import band_keys, star_edges
 from filters.signature import estimate, has_words
 from pipeline.config import Config
-from pipeline.run import Manifest, PartWriter, Run, Unit, digest, partial, publish
+from pipeline.run import COST_OF_NUMBERS, Manifest, PartWriter, Run, Unit, digest, partial, publish
 from pipeline.runners import run_job
 from pipeline.schema import DECISIONS
 from pipeline.stage import Job, Stage
@@ -238,10 +238,10 @@ def _work(job: Job) -> None:
     edges.mkdir(exist_ok=True)
     for file in edges.glob("*"):
         file.unlink()
-    run_job(job.config.runner, lambda pipeline: pipeline | "dedup" >> Candidates(units, job.run, job.config), units)
+    run_job(job.config.runner, lambda pipeline: pipeline | "dedup" >> Candidates(units, job.run, job.config), units, COST_OF_NUMBERS)
     with PartWriter(job.run.path("dedup", "clusters.parquet"), CLUSTERS) as writer:
         writer.write(resolve(units, job.run, job.config))
-    job.each(job.units, decide_unit)
+    job.each(job.units, decide_unit, cost=COST_OF_NUMBERS)
 
 
 def _kept_signals(unit: PartUnit, run: Run, columns: list[str]) -> tuple[npt.NDArray[np.bool_], pa.Table]:

@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 from filters.decide import decide
 from pipeline.config import Config
 from pipeline.rules import rules
-from pipeline.run import Manifest, PartWriter, Run, Unit, add_counts, digest
+from pipeline.run import COST_OF_NUMBERS, Manifest, PartWriter, Run, Unit, add_counts, digest
 from pipeline.schema import FILTERED
 from pipeline.stage import Job, Stage
 
@@ -111,7 +111,7 @@ def _summary(manifest: Manifest) -> str:
 
 
 def _work(job: Job) -> None:
-    job.each(job.units, filter_unit)
+    job.each(job.units, filter_unit, cost=COST_OF_NUMBERS)
 
 
 FILTER = Stage("filter", ("filtered",), plan, _work, _summary, check)

@@ -23,7 +23,7 @@ import pyarrow.parquet as pq
 
 from pipeline.config import Config
 from pipeline.kept import is_validation, kept_batches, keyed_hashes
-from pipeline.run import Manifest, PartWriter, Receipt, Run, Unit, digest, partial, publish, sha256
+from pipeline.run import COST_OF_NUMBERS, Manifest, PartWriter, Receipt, Run, Unit, digest, partial, publish, sha256
 from pipeline.stage import Job, Stage
 from tokenizer.encode import Encoder
 from tokenshards.format import MANIFEST, ShardEntry, bin_path, token_dtype
@@ -193,7 +193,7 @@ def _work(job: Job) -> None:
     for unit in job.units:
         if unit.key == SHARDS:
             shards = shard_units(job.receipts().values(), job.config, unit.fingerprint)
-            job.each(shards, shard_unit)
+            job.each(shards, shard_unit, cost=COST_OF_NUMBERS)
             write_shards_manifest(unit, shards, job.run)
 
 
