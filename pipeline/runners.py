@@ -21,25 +21,26 @@ from apache_beam.transforms.environments import SubprocessSDKEnvironment
 from pipeline import worker
 from pipeline.config import Runner
 from pipeline.errors import one_line
-from pipeline.run import Run, Unit
+from pipeline.run import Unit
 
 # A worker's exception crosses Beam as text inside a traceback; the line between these is what the user is shown.
 OPENING, CLOSING = "⟦curate: ", "⟧"
 
 
 @dataclass(frozen=True)
-class UnitWork:
-    """What a worker does with one unit: `work`, and a translation of its errors. Picklable."""
+class Told:
+    """A function for a worker whose user errors and disk errors reach the user as their one line. Picklable.
 
-    work: Callable[..., None]
-    stage: str
-    run: Run
-    arguments: tuple[Any, ...]
+    The function must have done its work when it returns: what a generator raises later is not seen here.
+    """
 
-    def __call__(self, unit: Unit) -> None:
-        """Do one unit."""
+    function: Callable[..., Any]
+    arguments: tuple[Any, ...] = ()
+
+    def __call__(self, element: Any) -> Any:
+        """`function(element, *arguments)`."""
         try:
-            self.work(unit, self.run, *self.arguments)
+            return self.function(element, *self.arguments)
         except (ValueError, OSError) as error:
             raise RuntimeError(f"{OPENING}{one_line(error)}{CLOSING}") from error
 
@@ -47,20 +48,20 @@ class UnitWork:
 class Units(beam.PTransform):  # type: ignore[misc]
     """Units, largest first, to the work that each of them is."""
 
-    def __init__(self, units: Sequence[Unit], work: UnitWork) -> None:
+    def __init__(self, stage: str, units: Sequence[Unit], work: Told) -> None:
         super().__init__()
-        self.units, self.work = sorted(units, key=lambda unit: (-unit.bytes, unit.key)), work
+        self.stage, self.work = stage, work
+        self.units = sorted(units, key=lambda unit: (-unit.bytes, unit.key))
 
     def expand(self, pipeline: beam.Pipeline) -> beam.PCollection[None]:
         """One element per unit."""
-        name = self.work.stage
-        return pipeline | f"{name} units" >> beam.Create(self.units) | f"{name} unit" >> beam.Map(self.work)
+        return pipeline | f"{self.stage} units" >> beam.Create(self.units) | f"{self.stage} unit" >> beam.Map(self.work)
 
 
-def run_units(work: UnitWork, units: Sequence[Unit], runner: Runner, cost: float = 1.0) -> None:
+def run_units(stage: str, units: Sequence[Unit], work: Told, runner: Runner, cost: float = 1.0) -> None:
     """Do every unit as one Beam job, in no promised order."""
     if units:
-        run_job(runner, lambda pipeline: pipeline | work.stage >> Units(units, work), units, cost)
+        run_job(runner, lambda pipeline: pipeline | stage >> Units(stage, units, work), units, cost)
 
 
 def run_job(runner: Runner, build: Callable[[beam.Pipeline], Any], units: Sequence[Unit], cost: float = 1.0) -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pipeline.config import Config
 from pipeline.progress import Progress
 from pipeline.run import Manifest, Receipt, Run, Unit, digest, sweep_partials
-from pipeline.runners import UnitWork, run_units
+from pipeline.runners import Told, run_units
 
 MEGABYTE = 1e6
 
@@ -31,7 +31,7 @@ class Job:
 
     def each(self, units: Sequence[Unit], work: Callable[..., None], *, cost: float = 1.0) -> None:
         """Do units as a Beam job: `work(unit, run, config)` writes parts and gives a receipt; `cost` as in `runners.run_job`."""
-        run_units(UnitWork(work, self.stage, self.run, (self.config,)), units, self.config.runner, cost)
+        run_units(self.stage, units, Told(work, (self.run, self.config)), self.config.runner, cost)
 
 
 @dataclass(frozen=True)

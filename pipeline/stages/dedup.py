@@ -11,7 +11,7 @@ follows from doc_id and digest, never from the order of the input, so neither wo
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,7 +27,7 @@ from filters.neighbours import band_keys, star_edges
 from filters.signature import estimate, has_words
 from pipeline.config import Config
 from pipeline.run import COST_OF_NUMBERS, Manifest, PartWriter, Run, Unit, digest, partial, publish
-from pipeline.runners import run_job
+from pipeline.runners import Told, run_job
 from pipeline.schema import DECISIONS
 from pipeline.stage import Job, Stage
 
@@ -87,15 +87,17 @@ def candidate_columns(unit: PartUnit, run: Run, config: Config) -> npt.NDArray[n
     return np.concatenate(columns) if columns else np.empty(0, RECORD)
 
 
-def partition(unit: PartUnit, run: Run, config: Config) -> Iterator[tuple[int, bytes]]:
+def partition(unit: PartUnit, run: Run, config: Config) -> list[tuple[int, bytes]]:
     """A part's records by partition of the hash space, packed."""
     records = candidate_columns(unit, run, config)
     places = records["key"] % np.uint64(config.dedup.partitions)
     order = np.argsort(places, kind="stable")
     borders = np.searchsorted(places[order], np.arange(config.dedup.partitions + 1))
-    for place in range(config.dedup.partitions):
-        if borders[place] < borders[place + 1]:
-            yield place, records[order[borders[place] : borders[place + 1]]].tobytes()
+    return [
+        (place, records[order[borders[place] : borders[place + 1]]].tobytes())
+        for place in range(config.dedup.partitions)
+        if borders[place] < borders[place + 1]
+    ]
 
 
 def write_edges(packed: tuple[int, Iterable[bytes]], run: Run) -> None:
@@ -121,9 +123,9 @@ class Candidates(beam.PTransform):  # type: ignore[misc]
         return (
             pipeline
             | "dedup parts" >> beam.Create(list(self.units))
-            | "records by partition" >> beam.FlatMap(partition, run=self.run, config=self.config)
+            | "records by partition" >> beam.FlatMap(Told(partition, (self.run, self.config)))
             | "gather partitions" >> beam.GroupByKey()
-            | "star edges" >> beam.Map(write_edges, run=self.run)
+            | "star edges" >> beam.Map(Told(write_edges, (self.run,)))
         )
 
 

@@ -178,10 +178,12 @@ def test_help_of_every_command() -> None:
         assert name == "schema" or "CONFIG" in done.stdout
 
 
-def test_a_full_disk_is_one_line_and_the_run_goes_on_when_there_is_room(tmp_path: Path) -> None:
+@pytest.mark.parametrize("size_kb", [150, 400, 650])
+def test_a_full_disk_is_one_line_and_the_run_goes_on_when_there_is_room(tmp_path: Path, size_kb: int) -> None:
+    """The sizes end in different stages."""
     disk = tmp_path / "disk"
     disk.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=400k", "tmpfs", disk], check=False, capture_output=True)
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size_kb}k", "tmpfs", disk], check=False, capture_output=True)
     if mounted.returncode:
         pytest.skip("no right to mount a tmpfs: " + mounted.stderr.decode().strip())
     try:
