@@ -22,6 +22,12 @@ Kind = Literal["web", "book", "code", "table"]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$")]
 Share = Annotated[float, Field(ge=0, le=1)]
 MEBIBYTE = 1 << 20
+DEFAULT_PRESETS: Mapping[Kind, tuple[str, ...]] = {
+    "web": ("gopher@2021", "c4@tfds", "fineweb@2024"),
+    "book": ("book@2026",),
+    "code": ("starcoder@2023",),
+    "table": ("gopher@2021", "fineweb@2024"),
+}
 
 
 class Section(BaseModel):
@@ -140,17 +146,17 @@ class Filter(Section):
     """From signals to verdicts."""
 
     language: Language = Language()
-    presets: Mapping[Kind, tuple[str, ...]] = {
-        "web": ("gopher@2021", "c4@tfds", "fineweb@2024"),
-        "book": ("book@2026",),
-        "code": ("starcoder@2023",),
-        "table": ("gopher@2021", "fineweb@2024"),
-    }
-    """Named rule sets per kind of source, checked in order."""
+    presets: Mapping[Kind, tuple[str, ...]] = DEFAULT_PRESETS
+    """Named rule sets per kind of source, checked in order. A kind that is not named keeps its default; an empty list is no rule."""
     source_presets: Mapping[str, tuple[str, ...]] = {}
     """The same by source name, in place of its kind's."""
     guard: Share = 0.98
     """The run stops when one rule removes more than this share of a source of at least 100 documents."""
+
+    @field_validator("presets")
+    @classmethod
+    def _others_as_by_default(cls, presets: Mapping[Kind, tuple[str, ...]]) -> Mapping[Kind, tuple[str, ...]]:
+        return {**DEFAULT_PRESETS, **presets}
 
     @field_validator("presets", "source_presets")
     @classmethod

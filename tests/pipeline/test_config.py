@@ -82,3 +82,10 @@ def test_the_schema_is_json_and_describes_every_section() -> None:
     schema = json.loads(subprocess.run([sys.executable, "-m", "pipeline.cli", "schema"], check=True, capture_output=True, cwd=ROOT).stdout)
     assert {"name", "sources", "extract", "filter", "dedup", "tokenizer", "shards", "train", "runner"} <= schema["properties"].keys()
     assert schema["additionalProperties"] is False
+
+
+def test_a_kind_that_is_not_named_keeps_its_presets(tmp_path: Path) -> None:
+    config = load(write(tmp_path, SMALL), ["filter.presets={code: [], web: [gopher@2021]}"])
+    assert config.filter.presets["web"] == ("gopher@2021",)
+    assert config.filter.presets["code"] == ()
+    assert config.filter.presets["book"] == load(write(tmp_path, SMALL)).filter.presets["book"] == ("book@2026",)
