@@ -22,11 +22,10 @@ PAGE = os.sysconf("SC_PAGE_SIZE")
 class Progress:
     """Shows a stage's progress until the context ends. `note` is for stages that are one long step, such as training."""
 
-    def __init__(self, stage: str, run: Run, units: list[Unit], done: int, stream: TextIO | None = None) -> None:
+    def __init__(self, stage: str, run: Run, units: list[Unit], stream: TextIO | None = None) -> None:
         self.stage, self.run = stage, run
         self.units = {unit.key: unit.bytes for unit in units}
-        self.total_bytes, self.done = sum(self.units.values()), done
-        self.documents = 0
+        self.total_bytes = sum(self.units.values())
         self.peak_bytes = 0
         self._stream = stream or sys.stderr
         self._note: tuple[int, int, str] | None = None

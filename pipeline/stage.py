@@ -71,7 +71,7 @@ def perform(stage: Stage, run: Run, config: Config) -> bool:
     todo = [unit for unit in units if unit.key not in good]
     if good and todo:
         _say(f"{stage.name:<16} {len(good)} of {len(units)} parts are done already")
-    with Progress(stage.name, run, todo, len(good)) as progress:
+    with Progress(stage.name, run, todo) as progress:
         stage.work(Job(stage.name, run, config, todo, good, progress))
     parts = good | run.receipts(stage.name)
     missing = {unit.key for unit in units} - parts.keys()

@@ -7,10 +7,7 @@ Out: model/ (weights, shape, checkpoints, metrics), evaluation/report.json, samp
 from __future__ import annotations
 
 import dataclasses
-import json
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Any
 
 from pipeline.config import Config
 from pipeline.run import Manifest, Run, Unit, digest, write_json
@@ -98,12 +95,6 @@ def _need_torch() -> None:
         import torch  # noqa: F401
     except ImportError as error:
         raise ValueError("training needs torch, which is not installed; `pip install 'curate[train]'`") from error
-
-
-def read_evaluation(run: Run) -> dict[str, Any] | None:
-    """The evaluation's report, where there is one."""
-    path: Path = run.path("evaluation", "report.json")
-    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
 
 
 TRAIN = Stage(
