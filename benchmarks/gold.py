@@ -19,7 +19,7 @@ import xxhash
 from resiliparse.parse.html import DOMContext, HTMLTree, traverse_dom
 
 from benchmarks.environments import ROOT
-from filters.html import decode_html
+from filters.charset import decode_html
 from pipeline.sources.records import Reject, Tally
 from pipeline.sources.warc import records
 

@@ -120,14 +120,22 @@ class Screen(Section):
 class Extract(Section):
     """From records to documents and signals."""
 
-    favour: Literal["precision", "balance", "recall"] = "precision"
-    """trafilatura's choice of what is main text."""
-    fast: bool = True
-    """trafilatura without its fall-back extractors."""
+    extractor: Literal["fast", "trafilatura", "resiliparse"] = "fast"
+    """What finds the main text of a web page."""
+    favour: Literal["precision", "balance", "recall"] = "balance"
+    """What weighs more where it is not certain what is main text; of fast and trafilatura."""
+    net_below: Share = 0.5
+    """Of fast: a page whose confidence is lower is given to trafilatura; 0: none is."""
+    model: str | None = None
+    """Of fast: a model of your own (`curate train-extractor`)."""
+    markdown: bool = False
+    """Of fast: headings, lists, tables and code as Markdown."""
+    fallbacks: bool = False
+    """Of trafilatura: whether its own fall-back extractors are asked too."""
     max_record_bytes: int = Field(default=64 * MEBIBYTE, ge=1)
     """A longer record, after decompression, is a reject."""
     max_html_bytes: int = Field(default=8 * MEBIBYTE, ge=1)
-    """A longer page is a reject: its parse tree would take about 20 times as much memory."""
+    """A longer page is a reject: a parse tree takes about 20 times as much memory."""
     screen: Screen = Screen()
 
 

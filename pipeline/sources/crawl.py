@@ -26,7 +26,8 @@ from urllib.parse import quote, urljoin, urlsplit, urlunsplit
 import lxml.etree
 import lxml.html
 
-from filters.html import decode_html, too_complex
+from filters.charset import decode_html
+from filters.html import too_complex
 from pipeline.config import Crawl
 from pipeline.sources import robots
 from pipeline.sources.fetch import DEFAULT_PORTS, FetchError, fetch

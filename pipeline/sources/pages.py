@@ -1,16 +1,26 @@
 """One web record to one document or reject: cheap tests first, the extractor last.
 
 In:  `warc.WebRecord`.
-Out: a Document with main text, title, licence and date, or a Reject that says which test it failed.
+Out: a Document with main text, and what the page states of itself, or a Reject that says which test it failed.
 Lost: nothing; what the extractor cannot bear is a reject with its words. Whether a page is tried is decided by size and not by the clock.
 """
 
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
+from pathlib import Path
 from urllib.parse import urlsplit
 
-from filters.html import MainText, decode_html, main_text, plain_text, too_complex
+import numpy as np
+
+from filters.charset import utf8_html
+from filters.extractor.head import Head, read_head
+from filters.extractor.model import SHIPPED
+from filters.extractor.page import main_blocks
+from filters.extractor.render import render
+from filters.extractor.scan import Scan, scan
+from filters.html import resiliparse_text, too_complex, trafilatura_text
 from filters.language import LanguageModel
 from filters.licence import UNKNOWN, page_licence
 from filters.text import normalise_text
@@ -24,7 +34,11 @@ TEXT = frozenset({"text/plain"})
 SNIFFED_BYTES = 1024
 # More means that the charset is wrong: a page with a few bytes cut or pasted in has far fewer.
 REPLACED_SHARE = 0.05
-REPLACEMENT = "\ufffd"
+REPLACEMENT = b"\xef\xbf\xbd"
+# 8 MiB of "<p>a" would be two million blocks, and 1.6 GB of features; the largest real page seen has 21,098 blocks and 130,000 tags.
+MOST_TAGS = 400_000
+MOST_BLOCKS = 100_000
+CREATIVE_COMMONS = b"creativecommons.org/"
 
 _DATE = re.compile(r"\d{4}(?:-(?:0[1-9]|1[0-2])(?:-(?:0[1-9]|[12]\d|3[01])(?:T[\d:.]{5,20}Z?)?)?)?$")
 _MEDIA_TYPE = re.compile(r"[a-z0-9.+-]{1,40}/[a-z0-9.+-]{1,80}")
@@ -60,26 +74,30 @@ def page_document(record: WebRecord, extract: Extract, source: Source, language_
         return reject("no web address", str(error))
     if len(payload) > extract.max_html_bytes:
         return reject("page too long", f"{len(payload)} bytes, more than {extract.max_html_bytes}")
-    page = decode_html(payload, record.content_type)
-    replaced = page.count(REPLACEMENT)
-    if replaced > REPLACED_SHARE * len(page):
-        return reject("charset", f"{replaced} of {len(page)} characters do not decode")
-    if kind in HTML and (words := too_complex(page)):
-        return reject("page too complex", words)
-    found = _extracted(page, kind, extract, language_model)
+    html = utf8_html(payload, record.content_type)
+    replaced = html.count(REPLACEMENT)
+    if replaced > REPLACED_SHARE * (len(html) - 2 * replaced):
+        return reject("charset", f"{replaced} characters do not decode")
+    try:
+        found = _from_text(html, extract.screen, language_model) if kind in TEXT else _from_html(html, extract, language_model)
+    except Exception as error:  # noqa: BLE001 -- whatever a parser raises on one page is that page's reject and no other's
+        return reject("extractor failed", f"{type(error).__name__}: {error}"[:300])
     if isinstance(found, tuple):
         return reject(*found)
     if not found.text:
         return reject("no main text")
-    licence = page_licence(page) if kind in HTML else UNKNOWN
+    licence = page_licence(html.decode()) if kind in HTML and CREATIVE_COMMONS in html else UNKNOWN
     return Document(
         locator=record.url,
         text=found.text,
-        title=found.title,
+        title=found.head.title,
         licence=licence if licence != UNKNOWN else source.licence,
-        date=found.date or (record.date if record.date and _DATE.match(record.date) else None),
+        date=found.head.date or (record.date if record.date and _DATE.match(record.date) else None),
         offset=record.offset,
         length=record.length,
+        author=found.head.author,
+        stated_language=found.head.language,
+        confidence=found.confidence,
     )
 
 
@@ -96,19 +114,46 @@ def media_type(record: WebRecord) -> str:
     return stated if _MEDIA_TYPE.fullmatch(stated) else "other"
 
 
-def _extracted(page: str, kind: str, extract: Extract, language_model: LanguageModel | None) -> MainText | tuple[str, str]:
-    """Main text, or the reason and words of a reject."""
-    try:
-        screen = extract.screen
-        if screen.languages or screen.minimum_words:
-            failed = _screened(plain_text(page) if kind in HTML else page, screen, language_model)
-            if failed:
-                return failed
-        if kind in TEXT:
-            return MainText(normalise_text(page).strip("\n"), None, None, None)
-        return main_text(page, extract.favour, fast=extract.fast)
-    except Exception as error:  # noqa: BLE001 -- whatever a parser raises on one page is that page's reject and no other's
-        return "extractor failed", f"{type(error).__name__}: {error}"[:300]
+@dataclass(frozen=True, slots=True)
+class _Found:
+    text: str
+    head: Head
+    confidence: float | None = None
+
+
+def _from_text(text: bytes, screen: Screen, language_model: LanguageModel | None) -> _Found | tuple[str, str]:
+    """A page of plain text, or the reason and words of a reject."""
+    page = normalise_text(text.decode()).strip("\n")
+    return _screened(page, screen, language_model) or _Found(page, Head())
+
+
+def _from_html(html: bytes, extract: Extract, language_model: LanguageModel | None) -> _Found | tuple[str, str]:
+    """Main text of an HTML page, or the reason and words of a reject."""
+    if (count := html.count(b"<")) > MOST_TAGS:
+        return "page too complex", f"{count} tags, more than {MOST_TAGS}"
+    scanned = scan(html)
+    if (count := len(scanned.blocks)) > MOST_BLOCKS:
+        return "page too complex", f"{count} blocks of text, more than {MOST_BLOCKS}"
+    screen = extract.screen
+    if (screen.languages or screen.minimum_words) and (failed := _screened(_all_text(scanned), screen, language_model)):
+        return failed
+    if extract.extractor == "fast":
+        model = Path(extract.model) if extract.model else SHIPPED
+        page = main_blocks(scanned, extract.favour, markdown=extract.markdown, model=model)
+        if page.confidence >= extract.net_below or too_complex(html.decode()):
+            return _Found(page.text, page.head, page.confidence)
+        return _Found(trafilatura_text(html.decode(), extract.favour), page.head, page.confidence)
+    text = html.decode()
+    if words := too_complex(text):
+        return "page too complex", words
+    if extract.extractor == "resiliparse":
+        return _Found(resiliparse_text(text), read_head(scanned))
+    return _Found(trafilatura_text(text, extract.favour, fallbacks=extract.fallbacks), read_head(scanned))
+
+
+def _all_text(scanned: Scan) -> str:
+    """Everything that a page shows, menus and footers included."""
+    return render(scanned, np.ones(len(scanned.blocks), np.bool_))
 
 
 def _screened(text: str, screen: Screen, language_model: LanguageModel | None) -> tuple[str, str] | None:
