@@ -16,6 +16,7 @@ import pyarrow as pa
 import xxhash
 
 from filters import signals as text_signals
+from filters.digests import digests
 from filters.language import LanguageModel
 from filters.signature import signatures
 from pipeline.config import Config, Source
@@ -27,7 +28,7 @@ from pipeline.sources.units import SourceUnit, plan_units
 from pipeline.sources.warc import WebRecord
 from pipeline.stage import Job, Stage
 
-VERSION = 1
+VERSION = 2
 BATCH_ROWS, BATCH_CHARACTERS = 1000, 16 << 20
 
 
@@ -79,6 +80,19 @@ def outcomes(unit: SourceUnit, source: Source, config: Config, tally: Tally) -> 
             yield from ((path, outcome) for outcome in read([path], source, config.extract, tally, root=unit.root or None))
 
 
+def _under_contract(items: Iterable[tuple[str, Outcome]], source: Source, config: Config) -> Iterator[tuple[str, Outcome]]:
+    """The same, with rejects in place of documents whose contract ended before the day for which the corpus is made."""
+    as_of = config.extract.as_of.isoformat() if config.extract.as_of else None
+    stated = source.contract.expires.isoformat() if source.contract and source.contract.expires else None
+    for path, outcome in items:
+        expires = outcome.expires or stated if isinstance(outcome, Document) else None
+        if as_of and expires and expires < as_of:
+            words = f"on {expires}; extract.as_of is {as_of}"
+            yield path, Reject(outcome.locator, "contract expired", words, outcome.offset, outcome.length)
+        else:
+            yield path, outcome
+
+
 def web_records(path: str, tally: Tally, max_record_bytes: int) -> Iterator[WebRecord | Reject]:
     """Records of a WARC, WET or ARC file, or the one record of a page saved by itself."""
     if saved.is_page(path):
@@ -98,7 +112,7 @@ def extract_unit(unit: SourceUnit, run: Run, config: Config) -> None:
         PartWriter(run.part("signals", unit.key), signals_schema(config)) as signals,
         PartWriter(run.part("rejects/extract", unit.key), REJECTS) as rejects,
     ):
-        for batch in _batches(_beating(outcomes(unit, source, config, tally), tally, beat)):
+        for batch in _batches(_beating(_under_contract(outcomes(unit, source, config, tally), source, config), tally, beat)):
             kept = [(run.name(path), outcome) for path, outcome in batch if isinstance(outcome, Document)]
             refused = [(run.name(path), outcome) for path, outcome in batch if isinstance(outcome, Reject)]
             if kept:
@@ -129,21 +143,30 @@ def extract_unit(unit: SourceUnit, run: Run, config: Config) -> None:
 
 
 def documents_batch(source: Source, kept: Sequence[tuple[str, Document]]) -> pa.RecordBatch:
-    """Documents with their identity: doc_id is xxh3-128 of source and locator."""
+    """Documents with their identity: doc_id is xxh3-128 of source and locator. A contract adds what they do not state."""
+    contract = source.contract
+    default = contract.licence if contract and contract.licence != "unknown" else source.licence
+    provider = contract.provider if contract else None
+    expires = contract.expires.isoformat() if contract and contract.expires else None
+    texts = pa.array([document.text for _, document in kept], pa.string())
     locators = [document.locator.encode("utf-8", "replace").decode() for _, document in kept]
     columns = [
         [document_id(source.name, locator) for locator in locators],
         [source.name] * len(kept),
         [source.kind] * len(kept),
         locators,
-        [document.text for _, document in kept],
+        texts,
         [document.title for _, document in kept],
-        [document.licence if document.licence != "unknown" else source.licence for _, document in kept],
+        [document.licence if document.licence != "unknown" else default for _, document in kept],
         [document.date for _, document in kept],
-        [xxhash.xxh3_128_digest(document.text.encode()) for _, document in kept],
+        digests(texts),
         [_printable(path) for path, _ in kept],
         [document.offset for _, document in kept],
         [document.length for _, document in kept],
+        [document.author for _, document in kept],
+        [document.stated_language for _, document in kept],
+        [document.provider or provider for _, document in kept],
+        [document.expires or expires for _, document in kept],
     ]
     return pa.RecordBatch.from_arrays(
         [pa.array(column, field.type) for column, field in zip(columns, DOCUMENTS, strict=True)], schema=DOCUMENTS
