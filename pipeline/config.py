@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -72,6 +72,51 @@ class Crawl(Section):
         return urls
 
 
+class Columns(Section):
+    """Which columns of a table hold what. A name with dots that is no column itself leads into nested fields: `article.body`."""
+
+    text: str = "text"
+    locator: str | None = None
+    """What names a record; none: `file#row`. A row that repeats another's name gets `#row` behind it."""
+    title: str | None = None
+    author: str | None = None
+    language: str | None = None
+    date: str | None = None
+    licence: str | None = None
+
+
+class Csv(Section):
+    """How CSV files are written. They are told by their names: `.csv`, `.tsv`, and these with a compressor's ending."""
+
+    delimiter: str | None = Field(default=None, pattern=r"^[ -!#-~\t]$")
+    """One character; none: the one of comma, semicolon, tab and bar that is most frequent in the first row."""
+    quote: Annotated[str, Field(pattern=r"^[!-~]$")] = '"'
+    """One character; within a quoted field it is written twice."""
+    encoding: str = "utf-8"
+    """Python's name of the encoding; a byte-order mark goes before it."""
+    names: tuple[str, ...] = ()
+    """Columns of files without a row of names."""
+
+    @field_validator("encoding")
+    @classmethod
+    def _known_encoding(cls, encoding: str) -> str:
+        try:
+            "".encode(encoding)
+        except LookupError as error:
+            raise ValueError(f"{encoding!r} is no encoding that Python knows; give one such as 'utf-8' or 'cp1252'") from error
+        return encoding
+
+
+class Contract(Section):
+    """What a delivery may be used for; it stands beside every document of its source."""
+
+    provider: str = Field(min_length=1)
+    licence: str = "unknown"
+    """SPDX expression, or `LicenseRef-…` for terms of your own; of records that state none themselves."""
+    expires: date | None = None
+    """The last day on which the records may be used."""
+
+
 class Source(Section):
     """One named input: where it lies and what kind of text it holds."""
 
@@ -89,12 +134,12 @@ class Source(Section):
     """Shell patterns over the path within its folder or repository; a file that matches is not read and is no reject."""
     licence: str = "unknown"
     """SPDX expression of records that state none themselves."""
-    text_column: str = "text"
-    locator_column: str | None = None
-    """For kind table: the column that names a record; none: `file#row`."""
-    title_column: str | None = None
-    date_column: str | None = None
-    licence_column: str | None = None
+    columns: Columns = Columns()
+    """For kind table."""
+    csv: Csv = Csv()
+    """For kind table."""
+    contract: Contract | None = None
+    """Of a delivery by a data provider, of any kind."""
 
     @model_validator(mode="after")
     def _something_to_read(self) -> Source:
@@ -104,6 +149,10 @@ class Source(Section):
             raise ValueError(f"source {self.name!r} is of kind {self.kind!r}; only kind 'web' is crawled")
         if self.repositories and self.kind != "code":
             raise ValueError(f"source {self.name!r} is of kind {self.kind!r}; only kind 'code' has repositories")
+        if self.contract and "unknown" not in {self.licence, self.contract.licence} and self.licence != self.contract.licence:
+            raise ValueError(
+                f"source {self.name!r} has licence {self.licence!r} and its contract {self.contract.licence!r}; give one of them"
+            )
         return self
 
 
@@ -136,6 +185,8 @@ class Extract(Section):
     """A longer record, after decompression, is a reject."""
     max_html_bytes: int = Field(default=8 * MEBIBYTE, ge=1)
     """A longer page is a reject: a parse tree takes about 20 times as much memory."""
+    as_of: date | None = None
+    """The day for which the corpus is made: records of a contract that expired before it are rejects. None: contracts are not checked."""
     screen: Screen = Screen()
 
 

@@ -20,6 +20,10 @@ DOCUMENTS = pa.schema(
         ("input", pa.string()),
         ("offset", pa.int64()),  # byte range of the record within its input
         ("length", pa.int64()),
+        ("author", pa.string()),
+        ("stated_language", pa.string()),  # by the record itself; what was identified is in signals/
+        ("provider", pa.string()),  # of the contract under which the source was delivered
+        ("expires", pa.string()),  # ISO 8601 day, the last of the contract
     ]
 )
 

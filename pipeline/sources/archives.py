@@ -17,6 +17,11 @@ TAR_MAGIC = b"ustar"
 TAR_MAGIC_OFFSET = 257
 
 
+def is_tar(data: bytes | bytearray) -> bool:
+    """Whether bytes begin with a member's header of a tar archive (POSIX ustar, GNU, pax)."""
+    return data[TAR_MAGIC_OFFSET : TAR_MAGIC_OFFSET + len(TAR_MAGIC)] == TAR_MAGIC
+
+
 @dataclass(frozen=True, slots=True)
 class Member:
     """One file of an archive. `read` gives its bytes or raises NotABook; in a tar it must be called before the next member is asked for."""
@@ -81,6 +86,21 @@ def tar_members(stream: ChunkStream, most_bytes: int) -> Iterator[Member]:
                 archive.members = []  # type: ignore[attr-defined]  # tarfile keeps every header otherwise
     except (tarfile.TarError, EOFError, OSError, ValueError) as error:
         raise NotABook("broken archive", f"{type(error).__name__}: {error}") from error
+
+
+def held_tar_members(data: bytes, most_bytes: int) -> list[Member]:
+    """The same of an archive in memory, whose members can be read in any order.
+
+    Raises:
+        NotABook: the archive is broken somewhere.
+    """
+    unique = _Unique()
+    try:
+        archive = tarfile.open(fileobj=io.BytesIO(data), mode="r:")  # noqa: SIM115 -- the members read from it; bytes need no closing
+        infos = [info for info in archive if not info.isdir()]
+    except (tarfile.TarError, EOFError, OSError, ValueError) as error:
+        raise NotABook("broken archive", f"{type(error).__name__}: {error}") from error
+    return [Member(unique(info.name), info.size, lambda info=info: _read_tar(archive, info, most_bytes)) for info in infos]  # type: ignore[misc]
 
 
 def _read_tar(archive: tarfile.TarFile, info: tarfile.TarInfo, most_bytes: int) -> bytes:

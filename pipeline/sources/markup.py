@@ -1,4 +1,4 @@
-"""Text of XHTML, HTML and TEI with its block structure: paragraphs apart, lines of verse, lists and tables kept.
+"""Text of XHTML, HTML, TEI and FB2 with its block structure: paragraphs apart, lines of verse, lists and tables kept.
 
 Nothing outside the bytes is read (no DTD, no external entity, no network), entities that a document defines are not expanded, and
 the tree is walked with a list, not by recursion.
@@ -44,6 +44,14 @@ TEI = _layout(
     cell="cell",
     # What an editor put beside or in place of the text (TEI P5, chapter 3): the corrected reading of a choice stays.
     skip="abbr figDesc fw note orig sic teiHeader",
+)
+
+FB2 = _layout(
+    paragraph="annotation body cite date epigraph p poem section stanza subtitle table text-author title",
+    line="tr v",
+    cell="td th",
+    skip="binary description image",
+    **{"break": "empty-line"},
 )
 
 _NAMED = re.compile(rb"&([A-Za-z][A-Za-z0-9]{1,31});")
@@ -120,17 +128,23 @@ def plain(node: etree._Element | None) -> str:
 
 
 @dataclass(slots=True)
-class _Writer:
+class Writer:
+    """Pieces of text put together with the white space that their blocks ask for and no more."""
+
     pieces: list[str]
     pending: int = 0
     """Line ends owed before the next text: 1 for a new line, 2 for a new paragraph."""
     space: bool = False
+    """Whether a blank is owed."""
     verbatim: int = 0
+    """How many verbatim blocks are open."""
 
     def owe(self, lines: int) -> None:
+        """End the line (1) or paragraph (2) before the next text; at the beginning that means nothing."""
         self.pending, self.space = max(self.pending, lines), False
 
     def text(self, text: str | None) -> None:
+        """Put text, any white space in it as one blank; as it is while `verbatim` is above 0."""
         if not text:
             return
         if self.verbatim:
@@ -161,7 +175,7 @@ def text_of(root: etree._Element, layout: Mapping[str, Layout], skip_types: froz
         layout: what each local name is; names that it lacks are inline.
         skip_types: elements with one of these words in `epub:type` are left out.
     """
-    out = _Writer([])
+    out = Writer([])
     todo: list[tuple[Any, bool]] = [(root, False)]
     while todo:
         node, leaving = todo.pop()

@@ -22,6 +22,16 @@ class Document:
     """ISO 8601 date as the record states it; None where it states none."""
     offset: int = 0
     length: int = 0
+    author: str | None = None
+    """As the record states it, several joined by '; '."""
+    stated_language: str | None = None
+    """As the record states it, not as it was identified: 'de', 'deu' or 'German'."""
+    provider: str | None = None
+    """Who delivered the record under a contract; None: what the source's contract says."""
+    expires: str | None = None
+    """ISO 8601 day after which the record may not be used any more; None: what the source's contract says."""
+    confidence: float | None = None
+    """Of the extractor that its text is the main text, 0 to 1; None where nothing had to be chosen."""
 
 
 @dataclass(frozen=True, slots=True)

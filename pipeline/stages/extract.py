@@ -10,12 +10,15 @@ from __future__ import annotations
 import functools
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import xxhash
 
 from filters import signals as text_signals
+from filters.digests import digests
+from filters.extractor.model import SHIPPED, block_model
 from filters.language import LanguageModel
 from filters.signature import signatures
 from pipeline.config import Config, Source
@@ -27,7 +30,7 @@ from pipeline.sources.units import SourceUnit, plan_units
 from pipeline.sources.warc import WebRecord
 from pipeline.stage import Job, Stage
 
-VERSION = 1
+VERSION = 2
 BATCH_ROWS, BATCH_CHARACTERS = 1000, 16 << 20
 
 
@@ -41,6 +44,7 @@ def signals_schema(config: Config) -> pa.Schema:
             ("bytes", pa.int64()),
             ("language", pa.string()),
             ("language_score", pa.float32()),
+            ("extraction_confidence", pa.float32()),  # of the fast extractor; null where nothing had to be chosen
             *text_signals.SCHEMA,
             ("signature", pa.binary(width)),
         ]
@@ -53,6 +57,7 @@ def plan(run: Run, config: Config) -> Sequence[SourceUnit]:
     settings = [
         VERSION,
         config.extract.model_dump(mode="json"),
+        _model_digest(config),
         config.filter.language.model,
         dedup.ngram,
         dedup.bands,
@@ -60,6 +65,17 @@ def plan(run: Run, config: Config) -> Sequence[SourceUnit]:
         dedup.seed,
     ]
     return plan_units(run, config, settings)
+
+
+def _model_digest(config: Config) -> str:
+    """Of the fast extractor's model: another one makes other documents.
+
+    Raises:
+        ValueError: `extract.model` is no model.
+    """
+    path = Path(config.extract.model) if config.extract.model else SHIPPED
+    block_model(path)
+    return xxhash.xxh3_64_hexdigest(path.read_bytes())
 
 
 def outcomes(unit: SourceUnit, source: Source, config: Config, tally: Tally) -> Iterator[tuple[str, Outcome]]:
@@ -77,6 +93,19 @@ def outcomes(unit: SourceUnit, source: Source, config: Config, tally: Tally) -> 
         for path in unit.paths:
             # In a list, a path that is not under a given folder names its records as it stands: two folders may hold equal names.
             yield from ((path, outcome) for outcome in read([path], source, config.extract, tally, root=unit.root or None))
+
+
+def _under_contract(items: Iterable[tuple[str, Outcome]], source: Source, config: Config) -> Iterator[tuple[str, Outcome]]:
+    """The same, with rejects in place of documents whose contract ended before the day for which the corpus is made."""
+    as_of = config.extract.as_of.isoformat() if config.extract.as_of else None
+    stated = source.contract.expires.isoformat() if source.contract and source.contract.expires else None
+    for path, outcome in items:
+        expires = outcome.expires or stated if isinstance(outcome, Document) else None
+        if as_of and expires and expires < as_of:
+            words = f"on {expires}; extract.as_of is {as_of}"
+            yield path, Reject(outcome.locator, "contract expired", words, outcome.offset, outcome.length)
+        else:
+            yield path, outcome
 
 
 def web_records(path: str, tally: Tally, max_record_bytes: int) -> Iterator[WebRecord | Reject]:
@@ -98,13 +127,13 @@ def extract_unit(unit: SourceUnit, run: Run, config: Config) -> None:
         PartWriter(run.part("signals", unit.key), signals_schema(config)) as signals,
         PartWriter(run.part("rejects/extract", unit.key), REJECTS) as rejects,
     ):
-        for batch in _batches(_beating(outcomes(unit, source, config, tally), tally, beat)):
+        for batch in _batches(_beating(_under_contract(outcomes(unit, source, config, tally), source, config), tally, beat)):
             kept = [(run.name(path), outcome) for path, outcome in batch if isinstance(outcome, Document)]
             refused = [(run.name(path), outcome) for path, outcome in batch if isinstance(outcome, Reject)]
             if kept:
                 table = documents_batch(source, kept)
                 documents.write(table)
-                columns = signals_batch(table, config)
+                columns = signals_batch(table, [document.confidence for _, document in kept], config)
                 signals.write(columns)
                 text_bytes += int(np.sum(columns["bytes"].to_numpy()))
             if refused:
@@ -129,28 +158,37 @@ def extract_unit(unit: SourceUnit, run: Run, config: Config) -> None:
 
 
 def documents_batch(source: Source, kept: Sequence[tuple[str, Document]]) -> pa.RecordBatch:
-    """Documents with their identity: doc_id is xxh3-128 of source and locator."""
+    """Documents with their identity: doc_id is xxh3-128 of source and locator. A contract adds what they do not state."""
+    contract = source.contract
+    default = contract.licence if contract and contract.licence != "unknown" else source.licence
+    provider = contract.provider if contract else None
+    expires = contract.expires.isoformat() if contract and contract.expires else None
+    texts = pa.array([document.text for _, document in kept], pa.string())
     locators = [document.locator.encode("utf-8", "replace").decode() for _, document in kept]
     columns = [
         [document_id(source.name, locator) for locator in locators],
         [source.name] * len(kept),
         [source.kind] * len(kept),
         locators,
-        [document.text for _, document in kept],
+        texts,
         [document.title for _, document in kept],
-        [document.licence if document.licence != "unknown" else source.licence for _, document in kept],
+        [document.licence if document.licence != "unknown" else default for _, document in kept],
         [document.date for _, document in kept],
-        [xxhash.xxh3_128_digest(document.text.encode()) for _, document in kept],
+        digests(texts),
         [_printable(path) for path, _ in kept],
         [document.offset for _, document in kept],
         [document.length for _, document in kept],
+        [document.author for _, document in kept],
+        [document.stated_language for _, document in kept],
+        [document.provider or provider for _, document in kept],
+        [document.expires or expires for _, document in kept],
     ]
     return pa.RecordBatch.from_arrays(
         [pa.array(column, field.type) for column, field in zip(columns, DOCUMENTS, strict=True)], schema=DOCUMENTS
     )
 
 
-def signals_batch(documents: pa.RecordBatch, config: Config) -> pa.Table:
+def signals_batch(documents: pa.RecordBatch, confidences: Sequence[float | None], config: Config) -> pa.Table:
     """Signals of a batch of documents, row for row."""
     texts = documents["text"]
     rows = len(texts)
@@ -170,6 +208,7 @@ def signals_batch(documents: pa.RecordBatch, config: Config) -> pa.Table:
         "bytes": pa.array(np.diff(offsets).astype(np.int64)),
         "language": pa.array(languages, pa.string()),
         "language_score": pa.array(scores, pa.float32(), from_pandas=True),
+        "extraction_confidence": pa.array(confidences, pa.float32()),
         **{name: statistics[name] for name in text_signals.SCHEMA.names},
         "signature": pa.Array.from_buffers(schema.field("signature").type, rows, [None, pa.py_buffer(np.ascontiguousarray(minima, "<u4"))]),
     }

@@ -76,7 +76,7 @@ def write_inputs(folder: Path) -> dict[str, Any]:
             {"name": "pages", "kind": "web", "paths": [str(folder / "*.warc.gz")]},
             {"name": "topics", "kind": "book", "paths": [str(folder / "books")], "licence": "PSF-2.0"},
             {"name": "json", "kind": "code", "paths": [str(folder / "code")], "licence": "PSF-2.0"},
-            {"name": "rows", "kind": "table", "paths": [str(folder / "rows.jsonl.gz")], "locator_column": "id"},
+            {"name": "rows", "kind": "table", "paths": [str(folder / "rows.jsonl.gz")], "columns": {"locator": "id"}},
         ],
         "filter": {
             "presets": {"web": ["book@2026"], "book": ["book@2026"], "code": ["starcoder@2023"], "table": ["book@2026"]},

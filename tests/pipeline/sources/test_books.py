@@ -309,7 +309,7 @@ def test_a_damaged_epub_is_one_outcome(tmp_path_factory, data):
         (b"a: 1\nb:\n  - x\n  - y\nc: text\n", "not a book: YAML"),
         (b'<?xml version="1.0"?><rdf:RDF xmlns:rdf="x"/>', "not a book: RDF"),
         (b'<?xml version="1.0"?><!-- c --><opml/>', "not a book: XML"),
-        (b"%PDF-1.7\n...", "unsupported: PDF"),
+        (b"%PDF-1.7\n...", "broken PDF"),
         (bytes(range(256)) * 8, "not a book: binary"),
         (b"<TEI xmlns='http://www.tei-c.org/ns/1.0'><teiHeader/></TEI>", "TEI has no text"),
         (b"<TEI xmlns='http://www.tei-c.org/ns/1.0'><text>", "broken XML"),

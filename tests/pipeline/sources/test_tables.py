@@ -50,8 +50,8 @@ def test_lines_become_documents_with_their_columns(tmp_path, pack):
     ]
     data = "\n".join(json.dumps(row) for row in rows).encode()
     (tmp_path / "rows").write_bytes(pack(data))
-    names = {"text_column": "body", "locator_column": "id", "title_column": "head", "date_column": "when", "licence_column": "terms"}
-    found = read(tmp_path / "rows", **names)
+    names = {"text": "body", "locator": "id", "title": "head", "date": "when", "licence": "terms"}
+    found = read(tmp_path / "rows", columns=names)
     ends = [len(json.dumps(row)) for row in rows]
     assert found == [
         Document("a-1", "Eins\nzwei", "A title", "MIT", "2020-02-29", 0, ends[0]),
@@ -137,7 +137,7 @@ def test_parquet_rows_become_documents_across_row_groups(tmp_path):
     path = parquet(
         tmp_path / "a.parquet", {"text": texts, "id": [f"i{n}" for n in range(2503)], "n": list(range(2503))}, row_group_size=700
     )
-    found = read(path, locator_column="id", title_column="n")
+    found = read(path, columns={"locator": "id", "title": "n"})
     assert [outcome.locator for outcome in found] == [f"i{n}" for n in range(2503)]
     assert summary(found) == [*texts[:2500], "- no text", "- empty", "é"]
     assert found[5].title == "5"
@@ -160,7 +160,7 @@ def test_invalid_utf8_in_a_parquet_costs_that_row(tmp_path):
 
 def test_dates_of_arrow_are_iso(tmp_path):
     moments = pa.array([0, 86_400_000, None], pa.timestamp("ms", tz="UTC"))
-    found = read(parquet(tmp_path / "a.parquet", {"text": ["a", "b", "c"], "when": moments}), date_column="when")
+    found = read(parquet(tmp_path / "a.parquet", {"text": ["a", "b", "c"], "when": moments}), columns={"date": "when"})
     assert [outcome.date for outcome in found] == ["1970-01-01T00:00:00+00:00", "1970-01-02T00:00:00+00:00", None]
 
 
@@ -254,7 +254,7 @@ def test_a_damaged_parquet_never_escapes(tmp_path_factory, data):
 
 def test_a_real_delivery_keeps_licence_and_title(shared_data):
     path = shared_data / "corpus" / "tech_docs_eng.jsonl.gz"
-    found = read(path, locator_column="id", title_column="title", licence_column="licence")
+    found = read(path, columns={"locator": "id", "title": "title", "licence": "licence"})
     assert len(found) == 1823
     assert all(isinstance(outcome, Document) for outcome in found)
     assert len({outcome.locator for outcome in found}) == 1823
