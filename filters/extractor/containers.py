@@ -1,7 +1,7 @@
 """Elements as containers of text: running sums, what surrounds each, the likeliest container of the main text, repeated templates."""
 
 # Kernels take their scratch arrays as arguments, and their integers get their types from numba.
-# mypy: disable-error-code="assignment, arg-type"
+# mypy: disable-error-code="assignment, arg-type, no-any-return, no-untyped-def, return-value"
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ HOSTILE_BITS = sum(
 
 
 @kernel
-def running_sums(blocks):  # type: ignore[no-untyped-def]
+def running_sums(blocks):
     """Characters, link characters, and characters of paragraphs before each block, int64 [blocks + 1, 3]."""
     sums = np.zeros((len(blocks) + 1, 3), np.int64)
     for block in range(len(blocks)):
@@ -64,7 +64,7 @@ def running_sums(blocks):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def describe_elements(elements, around_bit):  # type: ignore[no-untyped-def]
+def describe_elements(elements, around_bit):
     """Of each element with its ancestors: kinds around it (bits), levels up to each family of class names, depth, whether hidden, and
     how many of them have friendly and hostile classes.
     """
@@ -92,7 +92,7 @@ def describe_elements(elements, around_bit):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def best_container(blocks, elements, sums):  # type: ignore[no-untyped-def]
+def best_container(blocks, elements, sums):
     """Score of each element as the container of the main text, float64 [elements], and the element with the highest."""
     scores = np.zeros(len(elements), np.float64)
     for block in range(len(blocks)):
@@ -120,7 +120,7 @@ def best_container(blocks, elements, sums):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def mark_lineage(elements, best):  # type: ignore[no-untyped-def]
+def mark_lineage(elements, best):
     """Which elements are the best container or hold it, bool [elements]."""
     lineage = np.zeros(len(elements), np.bool_)
     at = best
@@ -131,7 +131,7 @@ def mark_lineage(elements, best):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def template_groups(blocks, elements, signatures, best):  # type: ignore[no-untyped-def]
+def template_groups(blocks, elements, signatures, best):
     """Elements whose tag and class, and whose parent's, are equal: number of each element's group, int32 [elements], and by group the
     blocks, characters, link characters, and blocks inside the best container, int64 [elements, 4].
     """

@@ -5,7 +5,7 @@ feature by feature, so that the forest compares a whole column at a time.
 """
 
 # Kernels take their scratch arrays as arguments, and their integers get their types from numba.
-# mypy: disable-error-code="assignment, arg-type"
+# mypy: disable-error-code="assignment, arg-type, no-any-return, no-untyped-def, return-value"
 
 from __future__ import annotations
 
@@ -54,7 +54,8 @@ OWN = (
 )  # fmt: skip
 # Elements whose presence around a block is a feature; those of OWN_TAGS and PARENT_TAGS as the block's element and its parent as well.
 AROUND = (
-    "article", "main", "header", "footer", "nav", "aside", "form", "table", "ul", "ol", "li", "pre", "blockquote", "figure", "h1", "h2", "h3",
+    "article", "main", "header", "footer", "nav", "aside", "form", "table", "ul", "ol", "li", "pre", "blockquote", "figure", "h1", "h2",
+    "h3",
     "h4", "h5", "td", "th", "p", "details", "dl", "dd", "dt", "section", "address", "menu", "dialog", "figcaption", "caption", "summary",
     "center", "fieldset", "search",
 )  # fmt: skip
@@ -89,7 +90,8 @@ CONTAINERS = 4
 CANDIDATE = ("in best", "levels to best", "score ratio", "best share", "side of best", "blocks from best")
 TEMPLATE = ("blocks", "characters", "link share", "block length", "share in best")
 PAGE = (
-    "characters", "blocks", "link share", "paragraph share", "ideograph share", "articles", "article share", "main share", "headings", "elements",
+    "characters", "blocks", "link share", "paragraph share", "ideograph share", "articles", "article share", "main share", "headings",
+    "elements",
     "best link share",
 )  # fmt: skip
 NEIGHBOUR = ("characters", "link share", "stop word share", "same template", "same parent", "commas")
@@ -130,7 +132,7 @@ def block_features(scanned: Scan) -> npt.NDArray[np.float32]:
 
 
 @kernel
-def _features(blocks, elements, signatures, out) -> None:  # type: ignore[no-untyped-def]
+def _features(blocks, elements, signatures, out) -> None:
     sums = running_sums(blocks)
     around, levels, depths, hidden, friendly, hostile = describe_elements(elements, _AROUND_BIT)
     scores, best = best_container(blocks, elements, sums)
@@ -148,12 +150,12 @@ def _features(blocks, elements, signatures, out) -> None:  # type: ignore[no-unt
 
 
 @kernel
-def _share(part, whole):  # type: ignore[no-untyped-def]
+def _share(part, whole):
     return np.float32(part) / np.float32(max(whole, 1))
 
 
 @kernel
-def _own(blocks, out, row) -> int:  # type: ignore[no-untyped-def]
+def _own(blocks, out, row) -> int:
     for block in range(len(blocks)):
         characters = blocks[block, CHARACTERS]
         words = max(1.0, blocks[block, QUARTER_WORDS] / 4)
@@ -177,7 +179,7 @@ def _own(blocks, out, row) -> int:  # type: ignore[no-untyped-def]
 
 
 @kernel
-def _tags(blocks, elements, around, levels, out, row) -> int:  # type: ignore[no-untyped-def]
+def _tags(blocks, elements, around, levels, out, row) -> int:
     for block in range(len(blocks)):
         element = blocks[block, ELEMENT]
         tag = elements[element, TAG]
@@ -200,21 +202,21 @@ def _tags(blocks, elements, around, levels, out, row) -> int:  # type: ignore[no
 
 
 @kernel
-def _is_heading(blocks, elements, block) -> int:  # type: ignore[no-untyped-def]
+def _is_heading(blocks, elements, block) -> int:
     """Level of the heading that a block is, or 0."""
     tag = elements[blocks[block, ELEMENT], TAG]
     return tag - _H1 + 1 if _H1 <= tag <= _H6 else 0
 
 
 @kernel
-def is_heavy(blocks, block) -> bool:  # type: ignore[no-untyped-def]
+def is_heavy(blocks, block) -> bool:
     """Whether a block is long and hardly linked: a paragraph, whatever its element."""
     characters = blocks[block, CHARACTERS]
     return characters >= HEAVY_CHARACTERS and blocks[block, LINK_CHARACTERS] < LIGHT_LINKS * characters
 
 
 @kernel
-def _place(blocks, elements, sums, depths, hidden, friendly, hostile, out, row) -> int:  # type: ignore[no-untyped-def]
+def _place(blocks, elements, sums, depths, hidden, friendly, hostile, out, row) -> int:
     count = len(blocks)
     total = sums[count, 0]
     since, level, heavy_before, heavy_at = FAR, 0, 0, -FAR
@@ -251,7 +253,7 @@ def _place(blocks, elements, sums, depths, hidden, friendly, hostile, out, row) 
 
 
 @kernel
-def _containers(blocks, elements, sums, out, row) -> int:  # type: ignore[no-untyped-def]
+def _containers(blocks, elements, sums, out, row) -> int:
     """Of the block's element and of ancestors that each hold at least a quarter more text than the one before."""
     total = sums[len(blocks), 0]
     for block in range(len(blocks)):
@@ -274,7 +276,7 @@ def _containers(blocks, elements, sums, out, row) -> int:  # type: ignore[no-unt
 
 
 @kernel
-def _candidates(blocks, elements, sums, scores, best, lineage, out, row) -> int:  # type: ignore[no-untyped-def]
+def _candidates(blocks, elements, sums, scores, best, lineage, out, row) -> int:
     first, past = elements[best, FIRST], elements[best, PAST]
     top, total = max(scores[best], 1e-6), sums[len(blocks), 0]
     share = _share(sums[past, 0] - sums[first, 0], total)
@@ -297,7 +299,7 @@ def _candidates(blocks, elements, sums, scores, best, lineage, out, row) -> int:
 
 
 @kernel
-def _templates(blocks, groups, group_sums, out, row) -> int:  # type: ignore[no-untyped-def]
+def _templates(blocks, groups, group_sums, out, row) -> int:
     for block in range(len(blocks)):
         group = groups[blocks[block, ELEMENT]]
         count, characters = group_sums[group, 0], group_sums[group, 1]
@@ -310,7 +312,7 @@ def _templates(blocks, groups, group_sums, out, row) -> int:  # type: ignore[no-
 
 
 @kernel
-def _page(blocks, elements, sums, best, out, row) -> int:  # type: ignore[no-untyped-def]
+def _page(blocks, elements, sums, best, out, row) -> int:
     count = len(blocks)
     total = sums[count, 0]
     articles, in_article, in_main, headings, ideographs = 0, 0, 0, 0, 0
@@ -343,7 +345,7 @@ def _page(blocks, elements, sums, best, out, row) -> int:  # type: ignore[no-unt
 
 
 @kernel
-def _neighbours(blocks, elements, signatures, out, row) -> int:  # type: ignore[no-untyped-def]
+def _neighbours(blocks, elements, signatures, out, row) -> int:
     count = len(blocks)
     for offset in _OFFSETS:
         for block in range(count):

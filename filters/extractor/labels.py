@@ -20,7 +20,7 @@ from filters.html import Favour, too_complex, trafilatura_text
 
 TEACHERS: tuple[Favour, ...] = ("precision", "balance")
 FOLDS = 5
-# A block's weight grows with its words up to a paragraph's and shrinks with its page's, so that a book does not outvote a hundred news items.
+# A block's weight grows with its words up to a paragraph's and shrinks with its page's: a book does not outvote a hundred news items.
 WORDS_AT_MOST, WORDS_POWER = 120, 0.7
 PHRASE_WEIGHT = 2.0
 # A phrase to be dropped says nothing of a long paragraph that happens to hold it.

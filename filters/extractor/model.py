@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import xxhash
@@ -22,13 +23,14 @@ _ARRAYS = ("features", "borders", "leaves", "bias")
 
 def definitions() -> str:
     """Digest of the names of all features, in order."""
-    return xxhash.xxh3_64_hexdigest("\n".join(NAMES))
+    return xxhash.xxh3_64_hexdigest("\n".join(NAMES).encode())
 
 
 def save_forest(forest: Forest, path: Path) -> None:
     """Write a model; equal models give equal bytes."""
     with path.open("wb") as file:
-        np.savez_compressed(file, definitions=np.array(definitions()), **{name: np.asarray(getattr(forest, name)) for name in _ARRAYS})
+        arrays: dict[str, Any] = {name: np.asarray(getattr(forest, name)) for name in _ARRAYS}
+        np.savez_compressed(file, definitions=np.array(definitions()), **arrays)
 
 
 def load_forest(path: Path) -> Forest:

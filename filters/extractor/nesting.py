@@ -1,8 +1,8 @@
 """Start and end tags: the stack of open elements, and which of them a tag ends."""
 
 # Kernels take their scratch arrays as arguments, and their integers get their types from numba.
-# ruff: noqa: PLR1714, SIM102, SIM109
-# mypy: disable-error-code="assignment, arg-type"
+# ruff: noqa: PLR1714, SIM102, SIM109, SIM110
+# mypy: disable-error-code="assignment, arg-type, no-any-return, no-untyped-def, return-value"
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ _CODE, _KBD, _SAMP, _TT = (NUMBER[name] for name in ("code", "kbd", "samp", "tt"
 
 
 @kernel
-def start_tag(page, at, text, blocks, elements, signatures, facts, state, stack, found) -> int:  # type: ignore[no-untyped-def]
+def start_tag(page, at, text, blocks, elements, signatures, facts, state, stack, found) -> int:
     """Take in the start tag whose name begins at `at`; position behind it, and behind the content of an element of raw text."""
     number, at, custom = tag_number(page, at)
     at = read_attributes(page, at, number, found)
@@ -125,7 +125,7 @@ def start_tag(page, at, text, blocks, elements, signatures, facts, state, stack,
 
 
 @kernel
-def _leaves_skipped(number, flags, state) -> bool:  # type: ignore[no-untyped-def]
+def _leaves_skipped(number, flags, state) -> bool:
     """Whether a start tag ends the skipped element that is open, which lacks its end tag."""
     skipped = state[SKIP_TAG]
     if skipped == _SVG or skipped == _MATH:
@@ -142,7 +142,7 @@ def _leaves_skipped(number, flags, state) -> bool:  # type: ignore[no-untyped-de
 
 
 @kernel
-def _state_fact(facts, state, kind, begin, past) -> None:  # type: ignore[no-untyped-def]
+def _state_fact(facts, state, kind, begin, past) -> None:
     row = state[FACT_COUNT]
     if kind and begin >= 0 and row < FACTS:
         facts[row, 0], facts[row, 1], facts[row, 2] = kind, begin, past
@@ -153,7 +153,7 @@ _LINKED = np.frombuffer(b"ld+json", np.uint8)
 
 
 @kernel
-def _is_linked_data(page, begin, past) -> bool:  # type: ignore[no-untyped-def]
+def _is_linked_data(page, begin, past) -> bool:
     """Whether a script's type ends in ld+json."""
     if past - begin < len(_LINKED):
         return False
@@ -164,7 +164,7 @@ def _is_linked_data(page, begin, past) -> bool:  # type: ignore[no-untyped-def]
 
 
 @kernel
-def _past_raw(page, at, number) -> tuple[int, int]:  # type: ignore[no-untyped-def]
+def _past_raw(page, at, number) -> tuple[int, int]:
     """Where the raw text that begins at `at` ends, and the position behind its end tag.
 
     In a script, a comment that holds a start tag of its own hides the end tag that follows (section 13.2.5.20, script data double escaped).
@@ -193,7 +193,7 @@ def _past_raw(page, at, number) -> tuple[int, int]:  # type: ignore[no-untyped-d
 
 
 @kernel
-def _is_open(number, state, stack) -> bool:  # type: ignore[no-untyped-def]
+def _is_open(number, state, stack) -> bool:
     for depth in range(min(state[DEPTH], 4)):
         if stack[depth, STACK_TAG] == number:
             return True
@@ -201,7 +201,7 @@ def _is_open(number, state, stack) -> bool:  # type: ignore[no-untyped-def]
 
 
 @kernel
-def _close_implied(number, flags, text, blocks, elements, state, stack) -> None:  # type: ignore[no-untyped-def]
+def _close_implied(number, flags, text, blocks, elements, state, stack) -> None:
     """Close what a start tag ends by beginning."""
     if flags & _CLOSES_PARAGRAPH and state[PARAGRAPHS] > 0:
         for depth in range(state[DEPTH] - 1, 0, -1):
@@ -250,7 +250,7 @@ def _close_implied(number, flags, text, blocks, elements, state, stack) -> None:
 
 
 @kernel
-def _push(number, flags, custom, blocks, elements, signatures, state, stack, found) -> None:  # type: ignore[no-untyped-def]
+def _push(number, flags, custom, blocks, elements, signatures, state, stack, found) -> None:
     depth = state[DEPTH]
     if depth >= DEPTH_LIMIT:
         state[OVERFLOW] += 1
@@ -286,7 +286,7 @@ def _push(number, flags, custom, blocks, elements, signatures, state, stack, fou
 
 
 @kernel
-def _lift(bits, state) -> None:  # type: ignore[no-untyped-def]
+def _lift(bits, state) -> None:
     """Take back what an element that ends has added to the state."""
     if bits & IN_LINK:
         state[LINKS] -= 1
@@ -302,7 +302,7 @@ def _lift(bits, state) -> None:  # type: ignore[no-untyped-def]
 
 
 @kernel
-def _pop_to(depth, text, blocks, elements, state, stack) -> None:  # type: ignore[no-untyped-def]
+def _pop_to(depth, text, blocks, elements, state, stack) -> None:
     """End the elements from the top of the stack down to that at `depth`."""
     for place in range(depth, state[DEPTH]):
         if FLAGS[stack[place, STACK_TAG]] & _BLOCK:
@@ -317,7 +317,7 @@ def _pop_to(depth, text, blocks, elements, state, stack) -> None:  # type: ignor
 
 
 @kernel
-def _deaden(number, state, stack) -> None:  # type: ignore[no-untyped-def]
+def _deaden(number, state, stack) -> None:
     """End the innermost element of a formatting tag for what follows, and leave those inside it open."""
     for depth in range(state[DEPTH] - 1, 0, -1):
         tag = stack[depth, STACK_TAG]
@@ -330,7 +330,7 @@ def _deaden(number, state, stack) -> None:  # type: ignore[no-untyped-def]
 
 
 @kernel
-def finish_tag(page, at, text, blocks, elements, state, stack) -> int:  # type: ignore[no-untyped-def]
+def finish_tag(page, at, text, blocks, elements, state, stack) -> int:
     """Take in the end tag whose name begins at `at`; position behind it."""
     number, at, custom = tag_number(page, at)
     at = past_byte(page, at, 62)

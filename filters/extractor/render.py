@@ -1,8 +1,8 @@
 """Kept blocks to text: one line a block, cells of a row on one line, list items marked, code as it stands; or Markdown."""
 
 # Kernels take their scratch arrays as arguments, and their integers get their types from numba.
-# ruff: noqa: PLR1714
-# mypy: disable-error-code="assignment, arg-type"
+# ruff: noqa: PLR1714, SIM109
+# mypy: disable-error-code="assignment, arg-type, no-any-return, no-untyped-def, return-value"
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def shown(data: bytes) -> str:
 
 
 @kernel
-def _surroundings(elements):  # type: ignore[no-untyped-def]
+def _surroundings(elements):
     """Row, cell and list item around each element, and what it stands in, int32 [elements, 8]."""
     around = np.zeros((len(elements), 8), np.int32)
     items = np.zeros(len(elements), np.int32)
@@ -91,7 +91,7 @@ def _surroundings(elements):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def _data_rows(blocks, kept, around):  # type: ignore[no-untyped-def]
+def _data_rows(blocks, kept, around):
     """Which elements are rows of data, bool [elements]: see CELL_CHARACTERS."""
     rows = np.zeros(len(around), np.bool_)
     filled = np.full(len(around), -1, np.int32)
@@ -108,7 +108,7 @@ def _data_rows(blocks, kept, around):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def _copy(text, start, end, out, size) -> int:  # type: ignore[no-untyped-def]
+def _copy(text, start, end, out, size) -> int:
     for place in range(start, end):
         out[size] = text[place]
         size += 1
@@ -116,7 +116,7 @@ def _copy(text, start, end, out, size) -> int:  # type: ignore[no-untyped-def]
 
 
 @kernel
-def _fill(out, size, byte, count) -> int:  # type: ignore[no-untyped-def]
+def _fill(out, size, byte, count) -> int:
     for _ in range(count):
         out[size] = byte
         size += 1
@@ -124,7 +124,7 @@ def _fill(out, size, byte, count) -> int:  # type: ignore[no-untyped-def]
 
 
 @kernel
-def _plain(text, blocks, kept, around, rows, out) -> int:  # type: ignore[no-untyped-def]
+def _plain(text, blocks, kept, around, rows, out) -> int:
     size, last_row, last_item = 0, -1, -1
     for block in range(len(blocks)):
         if not kept[block]:
@@ -148,7 +148,7 @@ def _plain(text, blocks, kept, around, rows, out) -> int:  # type: ignore[no-unt
 
 
 @kernel
-def _numbered(out, size, number) -> int:  # type: ignore[no-untyped-def]
+def _numbered(out, size, number) -> int:
     """Decimal digits of a number, a dot and a blank."""
     power = 1
     while power * 10 <= number:
@@ -161,7 +161,7 @@ def _numbered(out, size, number) -> int:  # type: ignore[no-untyped-def]
 
 
 @kernel
-def _prefixed(text, start, end, out, size, quotes, indent) -> int:  # type: ignore[no-untyped-def]
+def _prefixed(text, start, end, out, size, quotes, indent) -> int:
     """Copy, with each further line indented or quoted as the first."""
     for place in range(start, end):
         if size + 2 * quotes + indent + 8 >= len(out):
@@ -175,7 +175,7 @@ def _prefixed(text, start, end, out, size, quotes, indent) -> int:  # type: igno
 
 
 @kernel
-def _markdown(text, blocks, kept, around, rows, out) -> int:  # type: ignore[no-untyped-def]
+def _markdown(text, blocks, kept, around, rows, out) -> int:
     size, last_row, last_item, last_pre, columns = 0, -1, -1, 0, 0
     for block in range(len(blocks)):
         if not kept[block]:
@@ -228,7 +228,7 @@ def _markdown(text, blocks, kept, around, rows, out) -> int:  # type: ignore[no-
 
 
 @kernel
-def _end_row(out, size, columns) -> int:  # type: ignore[no-untyped-def]
+def _end_row(out, size, columns) -> int:
     """Close a table's row; after the first, the line that makes it a heading."""
     size = _fill(out, size, _SPACE, 1)
     size = _fill(out, size, _BAR, 1)

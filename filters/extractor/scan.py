@@ -7,7 +7,7 @@ as they are written until a block is rendered.
 """
 
 # Kernels take their scratch arrays as arguments, and their integers get their types from numba.
-# mypy: disable-error-code="assignment, arg-type"
+# mypy: disable-error-code="assignment, arg-type, no-any-return, no-untyped-def, return-value"
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def scan(html: bytes) -> Scan:
 
 
 @kernel
-def _scan(page, text, blocks, elements, signatures, facts, state) -> None:  # type: ignore[no-untyped-def]
+def _scan(page, text, blocks, elements, signatures, facts, state) -> None:
     end = len(page)
     stack = np.empty((DEPTH_LIMIT, 3), np.int32)
     found = np.zeros(ATTRIBUTES, np.int64)
