@@ -35,7 +35,7 @@ from pipeline.sources.markup import Writer
 
 MOST_DEPTH = 40
 MOST_BODY = 2000  # characters of a macro that is expanded
-MOST_EXPANDED = 4 << 20  # characters that macros may give in a document; a paper's give some 10,000
+MOST_EXPANDED = 1 << 20  # characters that macros may give in a document; a paper's give some 10,000
 MOST_BRACES = 1 << 20  # that are looked at more than once
 
 _CLASS = re.compile(r"^[^%\n\\]{0,80}\\document(?:class|style)\b", re.MULTILINE)

@@ -241,9 +241,9 @@ def _language(document: Any) -> str | None:
     size = pdfium.FPDFCatalog_GetLanguage(document, None, 0)
     if not 2 < size <= 512:
         return None
-    buffer = ctypes.create_string_buffer(size)
+    buffer = (ctypes.c_ushort * (size // 2))()
     pdfium.FPDFCatalog_GetLanguage(document, buffer, size)
-    return buffer.raw.decode("utf-16-le", "ignore").strip("\0 ") or None
+    return bytes(buffer).decode("utf-16-le", "ignore").strip("\0 ") or None
 
 
 def _licence(data: bytes) -> str | None:
