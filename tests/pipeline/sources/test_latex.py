@@ -133,6 +133,21 @@ def test_a_source_archive_is_one_record_per_paper(tmp_path, pack):
     assert isinstance(found["paper!notes.txt"], Document)
 
 
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        ("\\documentclass{a}\n\\section{x}", "TeX without a document"),
+        ("% \\documentclass{a}\nOnly a part.", "TeX without a document"),
+        ("How to begin:\n\n\\documentclass{a}\n\\begin{document}\n", "TeX without a document"),
+    ],
+)
+def test_a_file_without_a_document_is_refused(tmp_path, content, expected):
+    """A manual that quotes a document is none."""
+    (tmp_path / "a.tex").write_text(content)
+    (outcome,) = read(tmp_path / "a.tex").values()
+    assert outcome.reason == expected
+
+
 def test_parts_lie_beside_the_document_that_takes_them_in(tmp_path):
     """`src/ms.tex` takes in `src/parts/more.tex`, not `parts/more.tex` of the archive's root, and nothing of this machine."""
     (tmp_path / "secret.tex").write_text("SECRET")
