@@ -160,10 +160,12 @@ def _zip_outcomes(file: BinaryIO, place: _Place, source: Source, extract: Extrac
     if found is None:
         tally.records += 1
         yield _outcome(place, source, lambda: without_boilerplate(read_epub(archive, budget)))
-    elif project := Project.of(found):
+    elif project := Project.of(found, extract.max_record_bytes):
         yield from _project_outcomes(project, found, place, source, extract, tally)
     else:
-        yield from _archive_outcomes(iter(found), place, source, extract, tally)
+        # With a budget of its own: looking for a project has read the texts once.
+        members = Budget(extract.max_record_bytes, ARCHIVE_RECORDS * extract.max_record_bytes)
+        yield from _archive_outcomes(zip_members(file, members), place, source, extract, tally)
 
 
 def _held_tar_outcomes(data: bytes, place: _Place, source: Source, extract: Extract, tally: Tally) -> Iterator[Outcome]:
@@ -171,7 +173,7 @@ def _held_tar_outcomes(data: bytes, place: _Place, source: Source, extract: Extr
         found = held_tar_members(data, extract.max_record_bytes)
     except NotABook:  # read from its beginning up to where it is broken
         found = []
-    if project := Project.of(found):
+    if project := Project.of(found, extract.max_record_bytes):
         yield from _project_outcomes(project, found, place, source, extract, tally)
     else:
         stream = ChunkStream(chunks(io.BytesIO(data)))
@@ -212,7 +214,7 @@ def _member_outcomes(member: Member, place: _Place, source: Source, extract: Ext
         tally.records += 1
         yield _refused(named, error)
         return
-    if project := Project.of(found):
+    if project := Project.of(found, extract.max_record_bytes):
         yield from _project_outcomes(project, found, named, source, extract, tally)
     else:
         tally.records += 1

@@ -96,15 +96,18 @@ def records(pieces: Iterable[bytes], delimiter: str, quote: str, most: int) -> I
     """
     separator, mark = ord(delimiter), ord(quote)
     ends_field = re.compile(b"[\\r\\n" + re.escape(delimiter.encode()) + b"]")
+    # Possessive, so that nothing is kept to go back to: a field may have a million doubled quotes.
+    within_quotes = re.compile(b"(?:[^%b]++|%b%b)*+" % ((re.escape(quote.encode()),) * 3))
     held, length, offset, state = bytearray(), 0, 0, START
     for piece in pieces:
         at = begun = 0
         while at < len(piece):
             byte = piece[at]
             if state == QUOTED:
-                found = piece.find(quote.encode(), at)
-                at = len(piece) if found < 0 else found + 1
-                state = QUOTED if found < 0 else CLOSED
+                found = within_quotes.match(piece, at)
+                at = found.end() if found else at
+                if at < len(piece):
+                    state, at = CLOSED, at + 1
             elif byte in b"\r\n":
                 length += at - begun
                 held += piece[begun : min(at, begun + max(0, most + 1 - len(held)))]

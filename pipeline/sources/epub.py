@@ -125,12 +125,13 @@ def read_epub(archive: zipfile.ZipFile, budget: Budget) -> Book:
     if not texts:
         raise NotABook("EPUB has no text", "; ".join(missing)[:300] or "the spine holds only navigation")
     metadata = next(iter(elements(package, "metadata")), package)
-    rights = " ".join(plain(node) for node in elements(metadata, "rights"))
+    links = [node.get("href") or "" for node in elements(metadata, "link") if "license" in (node.get("rel") or "").lower()]
+    rights = " ".join([*links, *(plain(node) for node in elements(metadata, "rights"))])
     licence = licence_of_text(rights) if rights else "unknown"
     return Book(
         text="\n\n".join(text for text in texts if text.strip()),
         title=_first(metadata, "title"),
-        author=", ".join(plain(node) for node in elements(metadata, "creator")) or None,
+        author="; ".join(filter(None, map(plain, elements(metadata, "creator")))) or None,
         language=_first(metadata, "language"),
         date=iso_date(_first(metadata, "date")),
         licence=licence if licence != "unknown" else None,

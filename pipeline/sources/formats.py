@@ -40,6 +40,10 @@ HTML_ROOTS = frozenset(
 LICENCE_STEMS = frozenset({"license", "licence", "copying", "unlicense"})
 
 _ROOT = re.compile(r"<(?:!DOCTYPE\s{1,8})?([A-Za-z_][\w:.-]{0,60})", re.IGNORECASE)
+# The header of AsciiDoc (docs.asciidoctor.org, Document Header): attributes, the title, the author's line; sections begin with `==`.
+_ASCIIDOC = re.compile(
+    r"(?::[\w-]{1,60}:.{0,200}\n|\n){0,20}=[ ](.{1,200})\n(?:([^\W\d_][^\n:=<]{1,100})(?:<.{1,100})?\n)?(?=[\s\S]{0,3000}\n==[ ])"
+)
 _JSON = re.compile(r'\{\s{0,200}["}]|\[\s{0,200}(?:\{|\[|"|\])')
 _YAML_KEY = re.compile(r"\s{0,40}(?:-\s)?[\w.-]{1,60}:(?:\s|$)")
 _YAML_LINE = re.compile(r"\s{0,40}-\s|\s{0,40}[\w.-]{1,60}:(?:\s|$)|#|---|\s{2}|['\"]")
@@ -84,7 +88,9 @@ def read_book(data: bytes, name: str, extract: Extract) -> Book:
     if PurePosixPath(name).suffix.lower() == ".tex":
         raise NotABook("TeX without a document", "no \\documentclass in it")
     _refuse_data(text, name)
-    return without_boilerplate(Book(text))
+    asciidoc = _ASCIIDOC.match(text[:4000])
+    title, author = asciidoc.groups() if asciidoc else (None, None)
+    return without_boilerplate(Book(text, title=title, author=author))
 
 
 def _decoded(data: bytes, declared: str | None, errors: str = "strict") -> str:

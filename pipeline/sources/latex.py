@@ -35,7 +35,7 @@ from pipeline.sources.markup import Writer
 
 MOST_DEPTH = 40
 MOST_BODY = 2000  # characters of a macro that is expanded
-MOST_EXPANDED = 4 << 20  # characters that macros may give in a document; a paper's give some 10,000
+MOST_EXPANDED = 1 << 20  # characters that macros may give in a document; a paper's give some 10,000
 MOST_BRACES = 1 << 20  # that are looked at more than once
 
 _CLASS = re.compile(r"^[^%\n\\]{0,80}\\document(?:class|style)\b", re.MULTILINE)
@@ -51,8 +51,10 @@ _BABEL = re.compile(r"\[([A-Za-z, =]{1,200})\]\s{0,8}\{babel\}")
 
 
 def is_latex(text: str) -> bool:
-    r"""Whether a `\documentclass` or `\documentstyle` that is not commented out stands within the first 50,000 characters."""
-    return bool(_CLASS.search(text[:50_000]))
+    r"""Whether the text begins with a command, behind comments, and has a `\documentclass` in its first 50,000 characters."""
+    head = text[:50_000]
+    first = next((line for line in head.split("\n") if line.strip() and not line.lstrip().startswith("%")), "")
+    return first.lstrip().startswith(("\\", "{")) and bool(_CLASS.search(head))
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +102,8 @@ class Reader:
         self.expanded = 0
         self.work = Work(MOST_BRACES)
         self.state = _State()
+        self.begun = False
+        r"""Whether `\begin{document}` was met."""
         self.titles: list[str] = []
         self.authors: list[str] = []
         self.dates: list[str] = []
@@ -159,6 +163,7 @@ class Reader:
             if edge == "begin":
                 # What the preamble printed was never meant to be.
                 self.state = _State(parts=state.parts)
+                self.begun = True
             return edge == "end"
         if name in DROPPED_ENVIRONMENTS:
             if edge == "begin":
@@ -439,7 +444,7 @@ def read_latex(text: str, files: Mapping[str, str] | None = None, path: str = ""
         path: of the main file among them.
 
     Raises:
-        NotABook: it has no document in it, or is 'too complex'.
+        NotABook: 'TeX without a document', or 'too complex'.
     """
     return read_with_parts(text, files, path)[0]
 
@@ -448,6 +453,8 @@ def read_with_parts(text: str, files: Mapping[str, str] | None = None, path: str
     """`read_latex`, and the paths of the files that the document took in."""
     reader = Reader(files, posixpath.dirname(path))
     body = reader.read(text, path)
+    if not reader.begun:
+        raise NotABook("TeX without a document", "no \\begin{document} in it")
     babel = _BABEL.search(text[:50_000])
     language = babel[1].split(",")[-1].partition("=")[2] or babel[1].split(",")[-1] if babel else None
     book = Book(

@@ -37,13 +37,21 @@ class Project:
         self.taken: set[str] = set()
 
     @classmethod
-    def of(cls, members: Sequence[Member]) -> Project | None:
-        """The project in an archive; None where no file of it is a LaTeX document. A text that cannot be read is left to its own record."""
+    def of(cls, members: Sequence[Member], most_bytes: int) -> Project | None:
+        """The project in an archive; None where no file of it is a LaTeX document, or its texts have more than `most_bytes`.
+
+        A text that cannot be read is left to its own record.
+        """
         texts: dict[str, str] = {}
+        held = 0
         for member in members:
             if PurePosixPath(member.name).suffix.lower() in TEXTS:
                 try:
-                    texts[member.name.removeprefix("./")] = normalise_text(decode_text(member.read()))
+                    data = member.read()
+                    held += len(data)
+                    if held > most_bytes:
+                        return None
+                    texts[member.name.removeprefix("./")] = normalise_text(decode_text(data))
                 except (NotABook, UnicodeDecodeError):
                     continue
         project = cls(texts)

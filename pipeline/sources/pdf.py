@@ -32,6 +32,7 @@ METADATA_BYTES = 1 << 20
 _DATE = re.compile(r"(?:D:)?(\d{4})(\d\d)?(\d\d)?")
 _DIGITS = re.compile(r"\d+|\b[ivxlcIVXLC]{1,8}\b")
 HYPHENS = "\x02\ufffe\u00ad"  # pdfium's marks for a hyphen that divides a word, and the soft hyphen
+_DIVIDED = re.compile(f"[{HYPHENS}](.?)")
 SENTENCE_ENDS = tuple('.!?:…。！？”"»)')
 
 
@@ -53,6 +54,8 @@ class _Place:
     left: float
     right: float
     foot: float
+    """Of its first character; pdfium joins the lines of a word that is divided into one, so the last may stand lower."""
+    last_foot: float
     size: float
     """Of its type."""
 
@@ -147,14 +150,15 @@ def _lines(text_page: Any, count: int) -> list[_Line]:
 def _place(text_page: Any, first: int, last: int) -> _Place | None:
     import pypdfium2.raw as pdfium
 
-    left, right, foot, unused = (ctypes.c_double() for _ in range(4))
+    left, right, foot, last_foot, unused = (ctypes.c_double() for _ in range(5))
     if not (
         pdfium.FPDFText_GetCharBox(text_page, last, unused, right, unused, unused)
+        and pdfium.FPDFText_GetCharOrigin(text_page, last, unused, last_foot)
         and pdfium.FPDFText_GetCharOrigin(text_page, first, left, foot)
     ):
         return None
     size = max(pdfium.FPDFText_GetFontSize(text_page, number) for number in (first, last))
-    return _Place(left.value, right.value, foot.value, size)
+    return _Place(left.value, right.value, foot.value, last_foot.value, size)
 
 
 def _without_running_heads(pages: list[list[_Line]]) -> list[list[_Line]]:
@@ -188,7 +192,7 @@ def _paragraphs(pages: list[list[_Line]]) -> str:
     paragraphs: list[str] = []
     for page in pages:
         places = [line.place for line in page if line.place]
-        steps = [a.foot - b.foot for a, b in pairwise(places) if a.foot > b.foot]
+        steps = [a.last_foot - b.foot for a, b in pairwise(places) if a.last_foot > b.foot]
         pitch = median(steps) if steps else 0.0
         left = median(place.left for place in places) if places else 0.0
         right = sorted(place.right for place in places)[len(places) * 3 // 4] if places else 0.0
@@ -203,7 +207,7 @@ def _paragraphs(pages: list[list[_Line]]) -> str:
             else:
                 paragraphs[-1] = _joined(paragraphs[-1], line.text)
             before = line
-    return "\n\n".join(paragraph.translate({ord(mark): None for mark in HYPHENS}) for paragraph in paragraphs)
+    return "\n\n".join(_DIVIDED.sub(_undivided, paragraph) for paragraph in paragraphs)
 
 
 def _begins(before: _Line, line: _Line, pitch: float, left: float, right: float) -> bool:
@@ -213,7 +217,7 @@ def _begins(before: _Line, line: _Line, pitch: float, left: float, right: float)
     above, here = before.place, line.place
     if above is None or here is None:
         return before.text.endswith(SENTENCE_ENDS)
-    step = above.foot - here.foot
+    step = above.last_foot - here.foot
     em = max(here.size, 1.0)
     # A step upwards leads to the next column, where the sentence goes on.
     if pitch and step > 1.4 * pitch:
@@ -225,10 +229,15 @@ def _begins(before: _Line, line: _Line, pitch: float, left: float, right: float)
     return above.right < right - 3 * em and before.text.endswith(SENTENCE_ENDS)
 
 
+def _undivided(found: re.Match[str]) -> str:
+    """The word without its hyphen; `Anglo-` and `Saxon` keep theirs."""
+    return found[1] if found[0][0] == "\u00ad" or not found[1].isupper() else f"-{found[1]}"
+
+
 def _joined(paragraph: str, line: str) -> str:
     if paragraph.endswith(tuple(HYPHENS)):
-        return paragraph.rstrip(HYPHENS) + line
-    # A hyphen behind a letter divides a word where a small letter goes on; `Anglo-` and `Saxon` keep theirs.
+        return paragraph + line
+    # A hyphen behind a letter divides a word where a small letter goes on.
     if paragraph.endswith(("-", "\u2010")) and paragraph[-2:-1].isalpha() and line[:1].islower():
         return paragraph[:-1] + line
     return f"{paragraph} {line}"
@@ -241,9 +250,9 @@ def _language(document: Any) -> str | None:
     size = pdfium.FPDFCatalog_GetLanguage(document, None, 0)
     if not 2 < size <= 512:
         return None
-    buffer = ctypes.create_string_buffer(size)
+    buffer = (ctypes.c_ushort * (size // 2))()
     pdfium.FPDFCatalog_GetLanguage(document, buffer, size)
-    return buffer.raw.decode("utf-16-le", "ignore").strip("\0 ") or None
+    return bytes(buffer).decode("utf-16-le", "ignore").strip("\0 ") or None
 
 
 def _licence(data: bytes) -> str | None:

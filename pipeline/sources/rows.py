@@ -58,9 +58,7 @@ class Rows:
     def _locator(self, values: Mapping[str, object], number: int) -> str:
         own = stated(values, self.source.columns.locator)
         if own is None:
-            own = f"{self.name}#{number}"
-            self.names.add(own)
-            return own
+            return f"{self.name}#{number}"
         while not self.names.add(own):
             own = f"{own}#{number}"
         return own

@@ -3,7 +3,7 @@
 In:  Parquet, told by its first bytes; CSV, told by its name; else JSON Lines; the last two plain or compressed (gzip, zstd, bzip2, xz,
      lz4). Read in pieces: a line or row up to `max_record_bytes`, a batch of rows of Parquet of about 16 MB.
 Out: one outcome per row or line, named by the locator column, or `file#row` with rows and lines counted from 0. Blank lines and CSV's row
-     of names are no records. The byte range of a line is that in the decompressed file (as UTF-8), of a row of Parquet its group's.
+     of names are no records. The byte range of a line is that in the decompressed file (CSV: as UTF-8), of Parquet its row group's.
 Lost: what lies behind damage. A file that cannot be read on is one reject more, with the byte where it ended.
 """
 

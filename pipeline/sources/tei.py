@@ -37,7 +37,7 @@ def read_tei(data: bytes) -> Book:
     return Book(
         text=text,
         title=plain(next(iter(elements(statement, "title")), None)) or None,
-        author=plain(next(iter(elements(statement, "author")), None)) or None,
+        author="; ".join(filter(None, map(plain, elements(statement, "author")))) or None,
         language=language or root.get("{http://www.w3.org/XML/1998/namespace}lang"),
         date=_date(header),
         licence=_licence(header),

@@ -17,7 +17,7 @@ from typing import Any
 from pipeline.sources.markup import Writer
 
 MOST_CHARACTERS = 4 << 20  # of a page; MediaWiki's own limit is 2 MiB
-MOST_WORK = 100_000_000  # 12 s at the worst that was found, 0.12 µs a unit; an article of 1 MB comes to some 40 million
+MOST_WORK = 100_000_000  # 5 s at the worst that was found, `<div a="`; an article of 1 MB comes to some 40 million
 MOST_DEPTH = 40
 ZONE = "\x02"  # a character that XML cannot hold; at a NUL mwparserfromhell takes the text to end
 
@@ -47,6 +47,7 @@ _EDGE = re.compile(
 _CLOSING = {name: re.compile(rf"</{name}\s{{0,8}}>", re.IGNORECASE) for name in VERBATIM | DROPPED}
 _TAG = re.compile(r"</?([A-Za-z][A-Za-z0-9]{0,20})\b[^<>]{0,1000}>")
 _OPENING = re.compile(r"[<\[&]|\{\{|''|://|^[=*#:;]")
+_COSTLY = re.compile(r"<|\{\{")  # few are left once templates and tags are out
 _SWITCH = re.compile(r"__[A-Z]{3,20}__")
 _REDIRECT = re.compile(r"\s{0,200}#[^\s\[]{1,40}\s{0,8}:?\s{0,8}\[\[")
 _ZONE = re.compile(rf"{ZONE}(\d+){ZONE}")
@@ -108,7 +109,7 @@ def plain_text(wikitext: str, wiki: Wiki) -> str:
         return ""
     rest, zones = _without_dropped(wikitext.replace("\r\n", "\n").replace(ZONE, "").replace("\0", ""), wiki)
     lines = _TAG.sub(_tag, _SWITCH.sub("", rest)).split("\n")
-    work = sum(len(line) * len(_OPENING.findall(line)) for line in lines)
+    work = sum(len(line) * (len(_OPENING.findall(line)) + 4 * len(_COSTLY.findall(line))) for line in lines)
     if work > MOST_WORK:
         raise TooComplex(f"{work} characters times openings, more than {MOST_WORK}")
     sections = [_Section(0, "")]

@@ -17,6 +17,8 @@ from hypothesis import strategies as st
 
 from pipeline.config import Extract, Source
 from pipeline.sources import aozora, books, gutenberg
+from pipeline.sources.book import Book
+from pipeline.sources.formats import without_boilerplate
 from pipeline.sources.records import Document, Outcome, Reject, Tally
 
 SOURCE = Source(name="books", kind="book", paths=("unused",), licence="unknown")
@@ -425,7 +427,7 @@ def test_text_of_nobody_in_particular_stays_as_it_is(text):
     """Nothing is taken for boilerplate in a text that has none."""
     lines = "\n".join(line for line in text.split("\n"))
     if not gutenberg.recognises(lines) and not aozora.recognises(lines):
-        assert books._without_boilerplate(books.Book(lines)).text == lines
+        assert without_boilerplate(Book(lines)).text == lines
 
 
 MARKS = [

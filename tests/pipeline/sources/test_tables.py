@@ -1,12 +1,15 @@
-"""Parquet and JSON Lines, as delivered and as damaged."""
+"""Parquet, JSON Lines and CSV, as delivered and as damaged."""
 
 from __future__ import annotations
 
+import csv
 import gzip
+import io
 import json
 import os
 import subprocess
 import sys
+import tracemalloc
 from pathlib import Path
 
 import pyarrow as pa
@@ -16,8 +19,10 @@ import zstandard
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from filters.text import normalise_text
 from pipeline.config import Extract, Source
-from pipeline.sources import tables
+from pipeline.sources import delimited, tables
+from pipeline.sources.distinct import Distinct
 from pipeline.sources.records import Document, Outcome, Reject, Tally
 
 
@@ -259,3 +264,130 @@ def test_a_real_delivery_keeps_licence_and_title(shared_data):
     assert all(isinstance(outcome, Document) for outcome in found)
     assert len({outcome.locator for outcome in found}) == 1823
     assert all(outcome.licence not in {"", "CC0-1.0"} for outcome in found)
+
+
+# What rows say of themselves
+
+
+def test_fields_within_fields_are_columns_by_a_path(tmp_path):
+    rows = [{"article": {"body": {"text": "deep"}, "by": ["A. One", "B. Two"]}, "a.b": "plain name", "lang": "de"}]
+    columns = {"text": "article.body.text", "author": "article.by", "title": "a.b", "language": "lang"}
+    (tmp_path / "a.jsonl").write_text(json.dumps(rows[0]) + '\n{"article": {"body": 7}}\n')
+    pq.write_table(pa.Table.from_pylist([*rows, {"article": None}]), tmp_path / "a.parquet")
+    for name in ("a.jsonl", "a.parquet"):
+        first, second = read(tmp_path / name, columns=columns)
+        assert (first.text, first.author, first.title, first.stated_language) == ("deep", "A. One; B. Two", "plain name", "de")
+        assert second.reason == "no text"
+    (outcome,) = read(tmp_path / "a.parquet", columns={"text": "article.missing.text"})
+    assert outcome.reason == "no column article.missing.text"
+
+
+@pytest.mark.parametrize("ending", ["jsonl", "csv", "parquet"])
+def test_rows_of_one_name_stay_apart_in_the_same_way_each_time(tmp_path, ending):
+    names, texts = ["a", "b", "a", "a", "a#2"], [f"text {number}" for number in range(5)]
+    path = tmp_path / f"rows.{ending}"
+    if ending == "jsonl":
+        path.write_text("".join(json.dumps({"id": name, "text": text}) + "\n" for name, text in zip(names, texts, strict=True)))
+    elif ending == "csv":
+        path.write_text("id,text\n" + "".join(f"{name},{text}\n" for name, text in zip(names, texts, strict=True)))
+    else:
+        parquet(path, {"id": names, "text": texts})
+    found = read(path, columns={"locator": "id"})
+    assert [outcome.locator for outcome in found] == ["a", "b", "a#2", "a#3", "a#2#4"]
+    assert found == read(path, columns={"locator": "id"})
+
+
+@settings(max_examples=40, deadline=None)
+@given(names=st.lists(st.sampled_from([f"name {number}" for number in range(3000)]), max_size=5000))
+def test_a_name_is_new_once(names):
+    seen, distinct = set(), Distinct()
+    for name in names:
+        assert distinct.add(name) == (name not in seen)
+        seen.add(name)
+
+
+# CSV
+
+
+@pytest.mark.parametrize("pack", [bytes, gzip.compress], ids=["plain", "gz"])
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
+def test_csv_rows_become_documents_with_their_columns(tmp_path, pack, delimiter):
+    out = io.StringIO()
+    writer = csv.writer(out, delimiter=delimiter)
+    writer.writerows([["id", "body", "head"], ["a-1", 'He said "no",\r\nand; left|', "T"], ["", "Zwei", ""], ["a-3", "", ""]])
+    name = "rows.csv" + (".gz" if pack is gzip.compress else "")
+    (tmp_path / name).write_bytes(pack(out.getvalue().encode("utf-8-sig")))
+    found = read(tmp_path / name, columns={"text": "body", "locator": "id", "title": "head"})
+    assert [outcome.locator for outcome in found] == ["a-1", f"{name}#1", "a-3"]
+    assert summary(found) == ['He said "no",\nand; left|', "Zwei", "- empty"]
+    assert found[0].title == "T"
+    data = out.getvalue().encode()
+    assert data[found[1].offset : found[1].offset + found[1].length].decode().split(delimiter)[1] == "Zwei"
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "utf-16", "utf-16-le", "shift_jis"])
+def test_csv_in_the_encoding_that_the_source_names(tmp_path, encoding):
+    words = "吾輩は猫である" if encoding == "shift_jis" else "Größe – naïve"
+    (tmp_path / "a.csv").write_bytes(f"text;n\n{words};1\nzwei;2\n".encode(encoding))
+    assert summary(read(tmp_path / "a.csv", csv={"encoding": encoding})) == [words, "zwei"]
+
+
+def test_a_broken_csv_row_costs_that_row(tmp_path):
+    rows = [b"text,n", b"first,1", b"too,many,3", b"few", b"", b"\xff\xfe,4", b'5" disk,5', b'"closed" and more,6', b"last,7"]
+    (tmp_path / "a.csv").write_bytes(b"\r\n".join(rows))
+    expected = ["first", "- broken row", "- broken row", "- not UTF-8", '5" disk', "closed and more", "last"]
+    assert summary(read(tmp_path / "a.csv")) == expected
+    (tmp_path / "b.csv").write_bytes(b'text,n\r\nfirst,1\r\n"never closed,2\r\nlast,3\r\n')
+    first, rest = read(tmp_path / "b.csv")
+    assert (first.text, rest.reason, rest.error) == ("first", "broken row", "the file ends within quotes")
+    assert rest.offset + rest.length == (tmp_path / "b.csv").stat().st_size
+
+
+def test_a_row_over_the_limit_is_one_reject_and_is_not_held(tmp_path):
+    """A quoted field of 30 MB with line ends, delimiters and quotes in it, under a limit of 10 kB."""
+    with gzip.open(tmp_path / "a.csv.gz", "wb", compresslevel=1) as file:
+        file.write(b'text,n\nbefore,1\n"')
+        for number in range(30):
+            file.write(b'%01000d, ""quoted""\n' % number * 1000)
+        file.write(b'",2\nafter,3\n')
+    tracemalloc.start()
+    found = read(tmp_path / "a.csv.gz", Extract(max_record_bytes=10_000))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert summary(found) == ["before", "- too long", "after"]
+    assert found[1].length > 30e6
+    assert peak < 4e6
+
+
+def test_csv_without_a_row_of_names_and_without_the_text_column(tmp_path):
+    (tmp_path / "a.tsv").write_text("x\ty, z\n")
+    assert summary(read(tmp_path / "a.tsv", csv={"names": ("id", "text")})) == ["y, z"]
+    (outcome,) = read(tmp_path / "a.tsv")
+    assert (outcome.reason, outcome.error) == ("no column text", "it has 'x', 'y, z'")
+
+
+FIELDS = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=12)
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    rows=st.lists(st.lists(FIELDS, min_size=2, max_size=2), max_size=8),
+    delimiter=st.sampled_from(",;\t|"),
+    cut=st.integers(1, 7),
+)
+def test_rows_are_those_of_the_csv_module_however_the_bytes_come(rows, delimiter, cut):
+    out = io.StringIO()
+    csv.writer(out, delimiter=delimiter).writerows(rows)
+    data = out.getvalue().encode()
+    pieces = [data[at : at + cut] for at in range(0, len(data), cut)]
+    found = [delimited.fields(record.data, delimiter, '"', 1 << 20) for record in delimited.records(pieces, delimiter, '"', 1 << 20)]
+    assert found == rows
+
+
+def test_a_real_csv_of_tweets_is_read_whole(shared_data):
+    path = shared_data / "toxic" / "davidson_labeled.csv"
+    found = read(path, columns={"text": "tweet"})
+    with path.open(encoding="utf-8", newline="") as file:
+        expected = [normalise_text(row["tweet"]) for row in csv.DictReader(file)]
+    assert summary(found) == expected
+    assert len(found) == 4848
