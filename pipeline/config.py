@@ -124,6 +124,8 @@ class Extract(Section):
     """trafilatura's choice of what is main text."""
     fast: bool = True
     """trafilatura without its fall-back extractors."""
+    isolate: bool = True
+    """Whether trafilatura runs in a process of its own, where a page that crashes it or spins is that page's reject."""
     max_record_bytes: int = Field(default=64 * MEBIBYTE, ge=1)
     """A longer record, after decompression, is a reject."""
     max_html_bytes: int = Field(default=8 * MEBIBYTE, ge=1)

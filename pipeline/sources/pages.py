@@ -10,15 +10,17 @@ from __future__ import annotations
 import re
 from urllib.parse import urlsplit
 
-from filters.html import MainText, decode_html, main_text, plain_text, too_complex
+from filters.html import MainText, TooComplex, decode_html, main_text, plain_text, too_complex
 from filters.language import LanguageModel
 from filters.licence import UNKNOWN, page_licence
 from filters.text import normalise_text
 from pipeline.config import Extract, Screen, Source
+from pipeline.sources import sandbox
 from pipeline.sources.http_message import PayloadError
 from pipeline.sources.records import Document, Reject
 from pipeline.sources.warc import WebRecord
 
+EXTRACTOR = "filters.html:main_text"
 HTML = frozenset({"text/html", "application/xhtml+xml"})
 TEXT = frozenset({"text/plain"})
 SNIFFED_BYTES = 1024
@@ -106,7 +108,17 @@ def _extracted(page: str, kind: str, extract: Extract, language_model: LanguageM
                 return failed
         if kind in TEXT:
             return MainText(normalise_text(page).strip("\n"), None, None, None)
-        return main_text(page, extract.favour, fast=extract.fast)
+        if not extract.isolate:
+            return main_text(page, extract.favour, fast=extract.fast)
+        return MainText(**sandbox.call(EXTRACTOR, page, favour=extract.favour, fast=extract.fast))
+    except sandbox.Stopped:
+        raise
+    except sandbox.Died as error:
+        return "extractor died", str(error)
+    except TooComplex as error:
+        return "page too complex", str(error)
+    except sandbox.Raised as error:
+        return ("page too complex", error.words) if error.kind == TooComplex.__name__ else ("extractor failed", str(error)[:300])
     except Exception as error:  # noqa: BLE001 -- whatever a parser raises on one page is that page's reject and no other's
         return "extractor failed", f"{type(error).__name__}: {error}"[:300]
 
