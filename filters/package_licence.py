@@ -1,7 +1,8 @@
-"""The licence that a package's metadata states, as an SPDX expression: PKG-INFO, pyproject.toml, setup.cfg, setup.py, package.json, Cargo.toml.
+"""The licence that a package's metadata states, as an SPDX expression.
 
-Fields by the formats' own definitions: Core metadata specifications (packaging.python.org: License-Expression before License before
-classifiers), npm's package.json, Cargo's manifest (in which `/` is an old form of OR).
+Read are PKG-INFO and METADATA, pyproject.toml, setup.cfg, setup.py, package.json and Cargo.toml; fields by the formats' own definitions:
+Core metadata specifications (packaging.python.org: License-Expression before License before classifiers), npm's package.json, Cargo's
+manifest (in which `/` is an old form of OR).
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
-"""Secrets in a text: tokens, private keys and passwords, found by the formats of detect-secrets and replaced by a word that names their kind.
+"""Secrets in a text: tokens, private keys and passwords, found by the formats of detect-secrets and replaced by what names their kind.
 
 Which formats, and why not all of detect-secrets 1.5: its entropy detectors mark every hash and lock file, its keyword detector marks
-`password = "example"`, and each takes a line at a time. So a format is looked for where its fixed letters (`AKIA`, `ghp_`) stand, in a piece
-of bounded length around them; a quoted value beside a keyword counts when it is also long and random; a PEM header counts when a key follows.
-Time is linear in the text: 19 MB/s of source code, where the detectors line by line reach 0.9.
+`password = "example"`, and each takes a line at a time. So a format is looked for where its fixed letters (`AKIA`, `ghp_`) stand, in a
+piece of bounded length around them; a quoted value beside a keyword counts when it is also long and random; a PEM header counts when a key
+follows. Time is linear in the text: 19 MB/s of source code, where the detectors line by line reach 0.9.
 """
 
 from __future__ import annotations
@@ -32,12 +32,13 @@ class Secret:
 
 @dataclass(frozen=True, slots=True)
 class _Format:
-    """`plugin` is 'module.Class' of detect_secrets.plugins, `hints` letters of which one stands in every match; none: its expressions are of
-    bounded length and go over the whole text."""
+    """How one kind of token is found."""
 
     kind: str
     plugin: str
+    """'module.Class' of detect_secrets.plugins."""
     hints: tuple[str, ...]
+    """Letters of which one stands in every match; none: the expressions are of bounded length and go over the whole text."""
     whole: bool = True
     """The token is a word by itself, so a longer run of letters and digits is none; else a match takes the rest of its word with it."""
 
@@ -126,10 +127,10 @@ def _pieces(text: str, hint: str) -> Iterator[tuple[int, int]]:
 def _tokens(text: str) -> Iterator[Secret]:
     for kind, hint, pattern in _FURTHER:
         if hint in text:
-            yield from (Secret(*match.span(), kind) for match in pattern.finditer(text))
+            yield from (Secret(match.start(), match.end(), kind) for match in pattern.finditer(text))
     if "eyJ" in text:
         valid = _plugin("jwt.JwtTokenDetector").is_formally_valid
-        yield from (Secret(*match.span(), "json-web-token") for match in _WEB_TOKEN.finditer(text) if valid(match[0]))
+        yield from (Secret(match.start(), match.end(), "json-web-token") for match in _WEB_TOKEN.finditer(text) if valid(match[0]))
     for form in _FORMATS:
         if not form.hints:
             yield from _matches(form, text, 0, len(text))
@@ -184,8 +185,8 @@ def _passwords_of_urls(text: str) -> Iterator[Secret]:
             for match in pattern.finditer(text, start, end):
                 password = match[1]
                 kinds = sum(any(map(test, password)) for test in _CHARACTER_KINDS)
-                if len(password) >= _PASSWORD_CHARACTERS and kinds > 1 and not set(password) & set("{}<>%\\`\"|"):
-                    yield Secret(*match.span(1), "password")
+                if len(password) >= _PASSWORD_CHARACTERS and kinds > 1 and not set(password) & set('{}<>%\\`"|'):
+                    yield Secret(match.start(1), match.end(1), "password")
 
 
 _CHARACTER_KINDS: tuple[Callable[[str], bool], ...] = (
@@ -205,7 +206,7 @@ def _random_values(text: str) -> Iterator[Secret]:
             continue
         start = max(text.rfind("\n", max(0, match.start() - 100), match.start()) + 1, match.start() - 100)
         if value in keyword.analyze_string(text[start : match.end()]):
-            yield Secret(*match.span(1), GUESSED)
+            yield Secret(match.start(1), match.end(1), GUESSED)
 
 
 def _is_random(value: str) -> bool:

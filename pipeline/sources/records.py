@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 
 
@@ -22,6 +23,8 @@ class Document:
     """ISO 8601 date as the record states it; None where it states none."""
     offset: int = 0
     length: int = 0
+    stated_language: str | None = None
+    """Of code, the programming language."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,3 +47,5 @@ class Tally:
 
     records: int = 0
     bytes: int = field(default=0)
+    secrets: Counter[str] = field(default_factory=Counter)
+    """Secrets replaced in documents, by kind."""

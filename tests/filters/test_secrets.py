@@ -64,7 +64,7 @@ SECRETS = [
     ("pypi-token", "pypi-AgEIcHlwaS5vcmc" + drawn(WORD + "-_", 120), "password = %s"),
     ("sendgrid-key", f"SG.{drawn(WORD, 21)}7.{drawn(WORD, 43)}", "sg = Client('%s')"),
     ("slack-token", f"xoxb-{drawn(DIGITS, 12)}-{drawn(DIGITS, 12)}-{drawn(WORD, 24)}", "slack = WebClient(token='%s')"),
-    ("slack-token", f"https://hooks.slack.com/services/T{drawn(UPPER + DIGITS, 8)}/B{drawn(UPPER + DIGITS, 8)}/{drawn(WORD, 24)}", "curl -X POST %s"),
+    ("slack-token", f"https://hooks.slack.com/services/T{drawn(DIGITS, 8)}/B{drawn(DIGITS, 8)}/{drawn(WORD, 24)}", "curl -X POST %s"),
     ("square-secret", "sq0csp-" + drawn(WORD + "-_", 42) + "7", "secret: %s"),
     ("stripe-key", "sk_live_" + drawn(WORD, 23) + "7", "stripe.api_key = '%s'"),
     ("stripe-key", "rk_live_" + drawn(WORD, 99) + "7", "Stripe('%s')"),
@@ -145,14 +145,34 @@ def test_secrets_are_found_wherever_they_stand(data):
 
 
 @settings(max_examples=200, deadline=None)
-@given(st.text(max_size=300) | st.lists(st.sampled_from(["://a", ":", "@", "eyJ", ".", "ghp_", "-----BEGIN PRIVATE KEY", "AKIA", "aws", "'", "password="]), max_size=80).map("".join))
+@given(
+    st.text(max_size=300)
+    | st.lists(
+        st.sampled_from(["://a", ":", "@", "eyJ", ".", "ghp_", "-----BEGIN PRIVATE KEY", "AKIA", "aws", "'", "password="]), max_size=80
+    ).map("".join)
+)
 def test_any_text_keeps_what_is_no_secret(text):
     clean, counts = redact(text)
     assert (clean == text) == (not counts)
     assert [secret for secret in find_secrets(text) if secret.end <= secret.start] == []
 
 
-@pytest.mark.parametrize("unit", ["eyJ", "eyJ.", "://a:", "://a:a@", "aws secret '", "password='aaaaaaaaaaaaaaa1' ", "-----BEGIN PRIVATE KEY-----", "xoxb-1-", "sk-T3BlbkFJ", "//a/:_authToken=", "'" + "a1" * 10])
+@pytest.mark.parametrize(
+    "unit",
+    [
+        "eyJ",
+        "eyJ.",
+        "://a:",
+        "://a:a@",
+        "aws secret '",
+        "password='aaaaaaaaaaaaaaa1' ",
+        "-----BEGIN PRIVATE KEY-----",
+        "xoxb-1-",
+        "sk-T3BlbkFJ",
+        "//a/:_authToken=",
+        "'" + "a1" * 10,
+    ],
+)
 def test_hostile_repetition_takes_linear_work(unit, monkeypatch):
     """Ten times the text asks at most about ten times as many questions of the detectors, each of a bounded piece."""
     import filters.secrets as module
