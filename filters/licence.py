@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from packaging.licenses import InvalidLicenseExpression, canonicalize_license_expression
+
 UNKNOWN = "unknown"
 # A licence text names itself near its beginning; the longest common one, GPL-3.0, has 35 kB.
 TEXT_CHARACTERS = 40_000
@@ -16,7 +18,8 @@ _CREATIVE_COMMONS = re.compile(
 )
 _REL_LICENCE = re.compile(r"<(?:a|link)\b[^<>]{0,1000}\brel\s{0,4}=\s{0,4}[\"']?[^\"'<>]{0,60}\blicense\b[^<>]{0,1000}>", re.IGNORECASE)
 _SPDX_LINE = re.compile(r"SPDX-License-Identifier:[ \t]{0,8}([A-Za-z0-9.+() -]{2,120})")
-_SPDX_EXPRESSION = re.compile(r"\(?[A-Za-z0-9][A-Za-z0-9.+-]*\)?(?: (?:AND|OR|WITH) \(?[A-Za-z0-9][A-Za-z0-9.+-]*\)?)*")
+_SPDX_EXPRESSION = re.compile(r"[(\s]*[A-Za-z0-9][A-Za-z0-9.+-]*[)\s]*(?:(?:AND|OR|WITH)\s[(\s]*[A-Za-z0-9][A-Za-z0-9.+-]*[)\s]*)*")
+EXPRESSION_CHARACTERS = 500
 # Ported versions that SPDX lists; another port is given as its unported licence.
 _PORTS = frozenset({
     "BY-2.5-AU", "BY-3.0-AT", "BY-3.0-AU", "BY-3.0-DE", "BY-3.0-IGO", "BY-3.0-NL", "BY-3.0-US", "BY-NC-3.0-DE", "BY-NC-ND-3.0-DE",
@@ -87,8 +90,19 @@ def page_licence(html: str) -> str:
 def file_licence(text: str) -> str:
     """Expression of the SPDX-License-Identifier line in a source file's first 8,000 characters."""
     stated = _SPDX_LINE.search(text[:FILE_CHARACTERS])
-    expression = _SPDX_EXPRESSION.match(stated[1].strip()) if stated else None
-    return expression[0] if expression else UNKNOWN
+    # What follows on the line closes a comment (`-->`) or is a sentence.
+    expression = _SPDX_EXPRESSION.match(stated[1]) if stated else None
+    return spdx_expression(expression[0].strip()) if expression else UNKNOWN
+
+
+def spdx_expression(words: str) -> str:
+    """An expression in SPDX's own spelling, or 'unknown' for what is none or names a licence that is not on SPDX's list."""
+    if not words or len(words) > EXPRESSION_CHARACTERS:
+        return UNKNOWN
+    try:
+        return str(canonicalize_license_expression(words))
+    except InvalidLicenseExpression:
+        return UNKNOWN
 
 
 def licence_of_text(text: str) -> str:

@@ -130,6 +130,8 @@ class Source(Section):
     """For kind web: fetch these pages first."""
     repositories: tuple[str, ...] = ()
     """For kind code: git repositories to clone first (https URLs or local paths); the default branch's last commit is read."""
+    revision: str = Field(default="HEAD", pattern=r"^[A-Za-z0-9_][A-Za-z0-9_./@^{}~-]{0,199}$")
+    """For kind code: branch, tag or commit that is read of each repository among `paths`, and fetched of `repositories`."""
     exclude: tuple[str, ...] = ()
     """Shell patterns over the path within its folder or repository; a file that matches is not read and is no reject."""
     licence: str = "unknown"
@@ -147,6 +149,8 @@ class Source(Section):
             raise ValueError(f"source {self.name!r} has no paths, crawl or repositories; give it one")
         if self.crawl and self.kind != "web":
             raise ValueError(f"source {self.name!r} is of kind {self.kind!r}; only kind 'web' is crawled")
+        if self.revision != "HEAD" and self.kind != "code":
+            raise ValueError(f"source {self.name!r} is of kind {self.kind!r}; only kind 'code' has a revision")
         if self.repositories and self.kind != "code":
             raise ValueError(f"source {self.name!r} is of kind {self.kind!r}; only kind 'code' has repositories")
         if self.contract and "unknown" not in {self.licence, self.contract.licence} and self.licence != self.contract.licence:
@@ -181,6 +185,10 @@ class Extract(Section):
     """Of fast: headings, lists, tables and code as Markdown."""
     fallbacks: bool = False
     """Of trafilatura: whether its own fall-back extractors are asked too."""
+    isolate: bool = True
+    """Whether libraries parse pages in a process of their own, where a page that crashes one or spins is that page's reject."""
+    secrets: Literal["redact", "reject", "keep"] = "redact"
+    """Of code: a token, private key or password is replaced by `<secret:KIND>`, or the file is a reject, or it stays."""
     max_record_bytes: int = Field(default=64 * MEBIBYTE, ge=1)
     """A longer record, after decompression, is a reject."""
     max_html_bytes: int = Field(default=8 * MEBIBYTE, ge=1)

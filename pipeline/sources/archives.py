@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import stat
 import tarfile
+import zipfile
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -15,6 +17,7 @@ from pipeline.sources.epub import Budget, open_zip, read_member
 
 TAR_MAGIC = b"ustar"
 TAR_MAGIC_OFFSET = 257
+READS_AT_END = 16
 
 
 def is_tar(data: bytes | bytearray) -> bool:
@@ -39,16 +42,21 @@ class ChunkStream(io.RawIOBase):
     def __init__(self, chunks: Iterator[Chunk]):
         super().__init__()
         self.chunks, self.rest = chunks, memoryview(b"")
+        self.ends = 0
 
     def readable(self) -> bool:
         """Always."""
         return True
 
     def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]
-        """Fill `buffer` with what there is; 0 at the end. Raises DamagedInput where the chunks do."""
+        """Fill `buffer` with what there is; 0 at the end. Raises DamagedInput where the chunks do, EOFError for one who reads on and on."""
         while not self.rest:
             chunk = next(self.chunks, None)
             if chunk is None:
+                # tarfile would read its way through a member that states 2^80 bytes, block by block of nothing.
+                self.ends += 1
+                if self.ends > READS_AT_END:
+                    raise EOFError("a member is longer than the archive")
                 return 0
             self.rest = memoryview(chunk.data)
         size = min(len(buffer), len(self.rest))
@@ -67,7 +75,7 @@ def zip_members(file: BinaryIO, budget: Budget) -> Iterator[Member]:
     unique = _Unique()
     for info in archive.infolist():
         if not info.is_dir():
-            yield Member(unique(info.filename), info.file_size, lambda info=info: read_member(archive, info, budget))  # type: ignore[misc]
+            yield Member(unique(info.filename), info.file_size, lambda info=info: _read_zip(archive, info, budget))  # type: ignore[misc]
 
 
 def tar_members(stream: ChunkStream, most_bytes: int) -> Iterator[Member]:
@@ -101,6 +109,16 @@ def held_tar_members(data: bytes, most_bytes: int) -> list[Member]:
     except (tarfile.TarError, EOFError, OSError, ValueError) as error:
         raise NotABook("broken archive", f"{type(error).__name__}: {error}") from error
     return [Member(unique(info.name), info.size, lambda info=info: _read_tar(archive, info, most_bytes)) for info in infos]  # type: ignore[misc]
+
+
+def _read_zip(archive: zipfile.ZipFile, info: zipfile.ZipInfo, budget: Budget) -> bytes:
+    """A link is a file whose Unix mode says so; archives of other systems have no mode."""
+    kind = stat.S_IFMT(info.external_attr >> 16)
+    if kind == stat.S_IFLNK:
+        raise NotABook("symbolic link")
+    if kind not in {0, stat.S_IFREG}:
+        raise NotABook("not a regular file", f"mode {info.external_attr >> 16:o}")
+    return read_member(archive, info, budget)
 
 
 def _read_tar(archive: tarfile.TarFile, info: tarfile.TarInfo, most_bytes: int) -> bytes:

@@ -1,8 +1,8 @@
 """Git repositories read through the git command: what a commit holds, and its files, in two processes and without a checkout.
 
-A repository is data that others wrote. Its configuration is read but no hook, pager, file-system monitor or filter runs, no missing
-object is fetched, no submodule entered, and nothing is written. Only files named by a commit are seen, so `..`, links and devices
-cannot lead out of it.
+A repository is data that others wrote. One that leads git out of its folder is refused; of the others the configuration is read, but no
+hook, pager, file-system monitor or filter runs, no missing object is fetched, no submodule entered, and nothing is written. Only files
+named by a commit are seen, so `..`, links and devices cannot lead out of it.
 """
 
 from __future__ import annotations
@@ -21,6 +21,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 from urllib.parse import quote, urlsplit
+
+from pipeline.sources.git_directory import leads_out
 
 SAFE = ("-c", "safe.directory=*", "-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null")
 
@@ -51,8 +53,9 @@ def commit_of(repository: Path, revision: str = "HEAD") -> str:
     """Full object name of the commit that a revision (a branch, a tag, a hash) stands for.
 
     Raises:
-        GitError: no such revision, no commit yet, or no repository.
+        GitError: no such revision, no commit yet, no repository, or one that leads out of its folder.
     """
+    _refuse_to_leave(repository)
     return _output(repository, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}").decode("ascii").strip()
 
 
@@ -74,6 +77,7 @@ def list_files(repository: Path, commit: str) -> list[Entry]:
 def short_name(repository: Path) -> str:
     """What people call the repository: host and path of its remote without credentials, or the last part of a local path."""
     try:
+        _refuse_to_leave(repository)
         url = _output(repository, "config", "--get", "remote.origin.url").decode("utf-8", "replace").strip()
     except GitError:
         url = ""
@@ -167,24 +171,26 @@ def open_blobs(repository: Path) -> Iterator[Blobs]:
         blobs.close()
 
 
-def clone_name(url: str) -> str:
-    """Name of the folder that `clone` makes: readable, and different for different URLs."""
+def clone_name(url: str, revision: str = "HEAD") -> str:
+    """Name of the folder that `clone` makes: readable, and different for different URLs and revisions."""
+    identity = url if revision == "HEAD" else f"{url}\n{revision}"
     readable = re.sub(r"[^A-Za-z0-9.-]+", "_", name_of_url(url)).strip("._-")[:80]
-    return f"{readable or 'repository'}-{hashlib.sha256(url.encode('utf-8', 'surrogateescape')).hexdigest()[:8]}.git"
+    return f"{readable or 'repository'}-{hashlib.sha256(identity.encode('utf-8', 'surrogateescape')).hexdigest()[:8]}.git"
 
 
-def clone(url: str, directory: Path, *, allow_private: bool = False) -> Path:
-    """A bare clone of the last commit of the default branch, at `directory / clone_name(url)`; one that is there already is kept.
+def clone(url: str, directory: Path, revision: str = "HEAD", *, allow_private: bool = False) -> Path:
+    """A bare clone of one commit, at `directory / clone_name(url, revision)` and as its HEAD; one that is there already is kept.
 
     Args:
         url: https URL, file URL or local path.
         directory: made where missing.
+        revision: branch, tag or full commit name; HEAD is the last commit of the default branch.
         allow_private: whether the host may have a loopback, private or link-local address.
 
     Raises:
         ValueError: another protocol, a refused address, or git's own complaint; nothing is left behind.
     """
-    target = directory / clone_name(url)
+    target = directory / clone_name(url, revision)
     if target.exists():
         return target
     address, settings = _checked(url, allow_private=allow_private)
@@ -200,11 +206,26 @@ def clone(url: str, directory: Path, *, allow_private: bool = False) -> Path:
         }
         # Slower than 1 kB/s for a minute is taken for dead.
         options = ["http.followRedirects=false", "http.lowSpeedLimit=1000", "http.lowSpeedTime=60", "credential.helper=", *settings]
-        command = ["git", *SAFE, *(word for option in options for word in ("-c", option)), "clone", "--quiet", "--bare", "--depth", "1"]
-        command += ["--no-tags", "--single-branch", "--template=", "--", address, str(work / "repository")]
-        done = subprocess.run(command, env=environment, stdin=subprocess.DEVNULL, capture_output=True, check=False)
-        if done.returncode:
-            raise ValueError(f"{without_credentials(url)!r} cannot be cloned: {without_credentials(_last_line(done.stderr))}")
+        git = ["git", *SAFE, *(word for option in options for word in ("-c", option))]
+        made = str(work / "repository")
+        whole = ["clone", "--quiet", "--bare", "--depth", "1", "--no-tags", "--single-branch", "--template=", "--", address, made]
+        # `clone --branch` knows no commits.
+        fetched = ["fetch", "--quiet", "--depth", "1", "--no-tags", "--", address, revision]
+        steps = (
+            [whole]
+            if revision == "HEAD"
+            else [
+                ["init", "--quiet", "--bare", "--template=", "--", made],
+                [f"--git-dir={made}", "config", "remote.origin.url", address],
+                [f"--git-dir={made}", *fetched],
+                [f"--git-dir={made}", "update-ref", "--no-deref", "HEAD", "FETCH_HEAD^{commit}"],
+            ]
+        )
+        for step in steps:
+            done = subprocess.run([*git, *step], env=environment, stdin=subprocess.DEVNULL, capture_output=True, check=False)
+            if done.returncode:
+                at = "" if revision == "HEAD" else f" at {revision!r}"
+                raise ValueError(f"{without_credentials(url)!r} cannot be cloned{at}: {without_credentials(_last_line(done.stderr))}")
         (work / "repository").rename(target)
     finally:
         shutil.rmtree(work, ignore_errors=True)
@@ -236,6 +257,15 @@ def _checked(url: str, *, allow_private: bool) -> tuple[str, list[str]]:
             raise ValueError(f"{without_credentials(url)!r} is not cloned: {address} is not a public address")
     pinned = ",".join(f"[{address}]" if ":" in address else address for address in addresses)
     return url, [f"http.curloptResolve={parts.hostname}:{parts.port or 443}:{pinned}"]
+
+
+def _refuse_to_leave(repository: Path) -> None:
+    try:
+        words = leads_out(repository)
+    except OSError as error:
+        raise GitError(f"{type(error).__name__}: {error}") from error
+    if words:
+        raise GitError(words)
 
 
 def _environment() -> dict[str, str]:

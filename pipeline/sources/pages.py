@@ -8,6 +8,7 @@ Lost: nothing; what the extractor cannot bear is a reject with its words. Whethe
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -20,11 +21,12 @@ from filters.extractor.model import SHIPPED
 from filters.extractor.page import main_blocks
 from filters.extractor.render import render
 from filters.extractor.scan import Scan, scan
-from filters.html import resiliparse_text, too_complex, trafilatura_text
+from filters.html import TooComplex, resiliparse_text, too_complex, trafilatura_text
 from filters.language import LanguageModel
 from filters.licence import UNKNOWN, page_licence
 from filters.text import normalise_text
 from pipeline.config import Extract, Screen, Source
+from pipeline.sources import sandbox
 from pipeline.sources.http_message import PayloadError
 from pipeline.sources.records import Document, Reject
 from pipeline.sources.warc import WebRecord
@@ -80,6 +82,14 @@ def page_document(record: WebRecord, extract: Extract, source: Source, language_
         return reject("charset", f"{replaced} characters do not decode")
     try:
         found = _from_text(html, extract.screen, language_model) if kind in TEXT else _from_html(html, extract, language_model)
+    except sandbox.Stopped:
+        raise
+    except sandbox.Died as error:
+        return reject("extractor died", str(error))
+    except sandbox.Raised as error:
+        return reject(*(("page too complex", error.words) if error.kind == TooComplex.__name__ else ("extractor failed", str(error)[:300])))
+    except TooComplex as error:
+        return reject("page too complex", str(error))
     except Exception as error:  # noqa: BLE001 -- whatever a parser raises on one page is that page's reject and no other's
         return reject("extractor failed", f"{type(error).__name__}: {error}"[:300])
     if isinstance(found, tuple):
@@ -142,13 +152,22 @@ def _from_html(html: bytes, extract: Extract, language_model: LanguageModel | No
         page = main_blocks(scanned, extract.favour, markdown=extract.markdown, model=model)
         if page.confidence >= extract.net_below or too_complex(html.decode()):
             return _Found(page.text, page.head, page.confidence)
-        return _Found(trafilatura_text(html.decode(), extract.favour), page.head, page.confidence)
+        return _Found(_by_library(trafilatura_text, html.decode(), extract, favour=extract.favour), page.head, page.confidence)
     text = html.decode()
     if words := too_complex(text):
         return "page too complex", words
     if extract.extractor == "resiliparse":
-        return _Found(resiliparse_text(text), read_head(scanned))
-    return _Found(trafilatura_text(text, extract.favour, fallbacks=extract.fallbacks), read_head(scanned))
+        return _Found(_by_library(resiliparse_text, text, extract), read_head(scanned))
+    found = _by_library(trafilatura_text, text, extract, favour=extract.favour, fallbacks=extract.fallbacks)
+    return _Found(found, read_head(scanned))
+
+
+def _by_library(function: Callable[..., str], page: str, extract: Extract, **settings: str | bool) -> str:
+    """What a library in C makes of a page; in a process of its own, because it may take that along."""
+    if not extract.isolate:
+        return function(page, **settings)
+    found: str = sandbox.call(f"{function.__module__}:{function.__name__}", page, **settings)
+    return found
 
 
 def _all_text(scanned: Scan) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 
 
@@ -25,7 +26,7 @@ class Document:
     author: str | None = None
     """As the record states it, several joined by '; '."""
     stated_language: str | None = None
-    """As the record states it, not as it was identified: 'de', 'deu' or 'German'."""
+    """As the record states it, not as it was identified: 'de', 'deu' or 'German'; of code, the programming language."""
     provider: str | None = None
     """Who delivered the record under a contract; None: what the source's contract says."""
     expires: str | None = None
@@ -54,3 +55,5 @@ class Tally:
 
     records: int = 0
     bytes: int = field(default=0)
+    secrets: Counter[str] = field(default_factory=Counter)
+    """Secrets replaced in documents, by kind."""

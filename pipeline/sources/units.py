@@ -6,9 +6,10 @@ at most the next, so the other parts stay current.
 
 from __future__ import annotations
 
+import glob
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,8 @@ import xxhash
 from pipeline.config import Config, Kind, Source
 from pipeline.run import Run, Unit, digest
 from pipeline.sources import code
-from pipeline.sources.files import Input, list_inputs
+from pipeline.sources.files import LIST_SUFFIX, Input, list_inputs
+from pipeline.sources.remote import is_remote
 
 # A file of 1 MB is a unit of its own. A group of smaller ones closes at a name whose hash says so once it holds 1 MB (on average 16 names
 # later), and at 8 MB in any case: they go through at 1 to 20 MB/s, so that is seconds of work, enough to outweigh opening and small enough
@@ -34,6 +36,8 @@ class SourceUnit(Unit):
     root: str
     """Folder or repository that `paths` are relative to; '' where `paths` stand for themselves."""
     paths: tuple[str, ...]
+    revision: str = "HEAD"
+    """Commit of the repository at `root`."""
 
 
 def plan_units(run: Run, config: Config, settings: object) -> list[SourceUnit]:
@@ -58,10 +62,10 @@ def _source_units(run: Run, source: Source, settings: object) -> Iterator[Source
     if source.repositories:
         run.need("crawl")
         for url in source.repositories:
-            yield from _tree_units(run, source, run.path("crawl", source.name, code.clone_name(url)), common)
+            yield from _tree_units(run, source, run.path("crawl", source.name, code.clone_name(url, source.revision)), common, "HEAD")
     if source.kind == "code":
         for tree in source.paths:
-            yield from _tree_units(run, source, Path(tree), common)
+            yield from _code_units(run, source, tree, common)
         return
     for pattern in source.paths:
         inputs = list_inputs([pattern], source.path_prefix, source.exclude)
@@ -79,18 +83,29 @@ def _crawled(run: Run, source: Source) -> list[tuple[Path, dict[str, Any]]]:
     return [(run.path(path), output) for path, output in sorted(outputs.items()) if path.startswith(folder) and ".warc" in path]
 
 
-def _tree_units(run: Run, source: Source, root: Path, common: list[object]) -> Iterator[SourceUnit]:
+def _code_units(run: Run, source: Source, pattern: str, common: list[object]) -> Iterator[SourceUnit]:
+    """Folders that a path or pattern stands for as trees, all else as archives."""
+    there = is_remote(pattern) or pattern.endswith(LIST_SUFFIX) or Path(pattern).exists()
+    places = [pattern] if there else sorted(glob.glob(pattern)) or [pattern]  # noqa: PTH207 -- Path.glob takes no absolute pattern
+    for tree in places:
+        if Path(tree).is_dir():
+            yield from _tree_units(run, source, Path(tree), common, source.revision)
+    archives = [place for place in places if not Path(place).is_dir()]
+    for group in _groups(list_inputs(archives, source.path_prefix)):
+        yield _unit(run, source, "", group, common)
+
+
+def _tree_units(run: Run, source: Source, root: Path, common: list[object], revision: str) -> Iterator[SourceUnit]:
     """Groups of files of a source tree, or of a repository's commit."""
-    if not root.is_dir():
-        raise ValueError(f"source {source.name!r}: {str(root)!r} is not a folder; give a source tree or a git repository")
+    commit = "HEAD"
     if code.is_repository(root):
-        commit, entries = code.list_commit(root, source.exclude)
+        commit, entries = code.list_commit(root, source.exclude, revision)
         inputs = [Input(path, size, blob) for path, size, blob in entries]
         common = [*common, commit]
     else:
         inputs = [Input(path, size, stamp) for path, size, stamp in code.list_tree(root, source.exclude)]
     for group in _groups(inputs):
-        yield _unit(run, source, str(root), group, common)
+        yield replace(_unit(run, source, str(root), group, common), revision=commit)
 
 
 def _groups(inputs: Iterable[Input]) -> Iterator[list[Input]]:

@@ -40,7 +40,8 @@ def plan(_run: Run, config: Config) -> Sequence[FetchUnit]:
         if source.crawl:
             settings = source.crawl.model_dump(mode="json", exclude={"seeds"})
             units += [_unit(source.name, host, tuple(seeds), settings) for host, seeds in sorted(crawl.hosts(source.crawl.seeds).items())]
-        units += [_unit(source.name, repository, (), None) for repository in source.repositories]
+        revision = None if source.revision == "HEAD" else source.revision
+        units += [_unit(source.name, repository, (), revision) for repository in source.repositories]
     return units
 
 
@@ -50,7 +51,7 @@ def fetch_unit(unit: FetchUnit, run: Run, config: Config) -> None:
     folder = run.path("crawl", source.name)
     folder.mkdir(parents=True, exist_ok=True)
     if not unit.seeds:
-        code.clone(unit.target, folder, allow_private=False)
+        code.clone(unit.target, folder, source.revision, allow_private=False)
         run.give_receipt("crawl", unit, [], {"repositories": 1})
         return
     assert source.crawl is not None

@@ -86,8 +86,11 @@ def outcomes(unit: SourceUnit, source: Source, config: Config, tally: Tally) -> 
         for path in unit.paths:
             for record in web_records(path, tally, config.extract.max_record_bytes):
                 yield path, record if isinstance(record, Reject) else pages.page_document(record, config.extract, source, model)
+    elif unit.kind == "code" and unit.root:
+        found = code.outcomes(unit.root, source, config.extract, tally, paths=unit.paths, revision=unit.revision)
+        yield from ((unit.root, outcome) for outcome in found)
     elif unit.kind == "code":
-        yield from ((unit.root, outcome) for outcome in code.outcomes(unit.root, source, config.extract, tally, paths=unit.paths))
+        yield from ((path, outcome) for path in unit.paths for outcome in code.archive_outcomes(path, source, config.extract, tally))
     else:
         read = books.outcomes if unit.kind == "book" else tables.outcomes
         for path in unit.paths:
@@ -153,7 +156,7 @@ def extract_unit(unit: SourceUnit, run: Run, config: Config) -> None:
         "documents": documents.rows,
         "text_bytes": text_bytes,
         "rejects": reasons,
-    }
+    } | ({"secrets": dict(sorted(tally.secrets.items()))} if tally.secrets else {})
     run.give_receipt("extract", unit, [documents.path, signals.path, rejects.path], {"sources": {source.name: counts}})
 
 

@@ -54,7 +54,7 @@ REASONS = {
     "web/dense.js": "minified",
     "web/made_pb2.py": "generated",
     "web/made.go": "generated",
-    "note.ipynb": "notebook",
+    "note.ipynb": "broken notebook",
     "link.py": "symbolic link",
 }
 TEXTS = {
