@@ -8,7 +8,7 @@ import signal
 import sys
 from collections.abc import Iterable
 
-from filters.html import Favour, MainText, main_text
+from filters.html import Favour, trafilatura_text
 
 RUNS: list[str] = []
 
@@ -64,9 +64,9 @@ def crash_after_others(data: bytes) -> int:
     return os.getpid()
 
 
-def main_text_or_death(page: str, favour: Favour, *, fast: bool) -> MainText:
+def main_text_or_death(page: str, favour: Favour, *, fallbacks: bool) -> str:
     """trafilatura, with a fault in it: three pages of the test's own kill it."""
     for words, deed in (("SEGMENTATION-FAULT", crash), ("FILLS-MEMORY", fill), ("STACK-OVERFLOW", recurse_in_c)):
         if words in page:
             deed(b"")
-    return main_text(page, favour, fast=fast)
+    return trafilatura_text(page, favour, fallbacks=fallbacks)

@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from filters.html import ELEMENTS, main_text
+from filters.html import ELEMENTS, trafilatura_text
 from pipeline.config import Extract, Source, load
 from pipeline.run import Run
 from pipeline.sources import pages, sandbox
@@ -173,16 +173,16 @@ def test_isolated_or_not_a_page_gives_the_same():
         "\0",
         "<html><body><p>\ud800</p>".encode("utf-8", "replace").decode(),
     ]
-    found = [[page_document(record(html), Extract(isolate=isolate), source) for html in made] for isolate in (True, False)]
+    found = [[page_document(record(html), Extract(extractor="trafilatura", isolate=isolate), source) for html in made] for isolate in (True, False)]
     assert found[0] == found[1]
     assert sum(isinstance(outcome, Document) for outcome in found[0]) >= 6
     assert found[0][8].reason == "page too complex"
 
 
 def test_too_many_elements_are_refused_by_their_number():
-    assert main_text("<html><body><p>" + "<b>x</b> " * 2000).text
+    assert trafilatura_text("<html><body><p>" + "<b>x</b> " * 2000)
     with pytest.raises(ValueError, match=str(ELEMENTS)):
-        main_text("<p>" + "<b>x</b>" * (ELEMENTS + 10))
+        trafilatura_text("<p>" + "<b>x</b>" * (ELEMENTS + 10))
 
 
 @linux
@@ -191,11 +191,11 @@ def test_pages_that_kill_the_extractor_cost_themselves_and_no_neighbour(tmp_path
     good = [page(*topic) for topic in long_topics()[:9]]
     deadly = [(f"http://example.org/{words}", b"<html><body><p>%s</p></body></html>" % words.encode()) for words in DEADLY_WORDS]
     mixed = [*good[:3], deadly[0], *good[3:4], *deadly[1:], *good[4:]]
-    monkeypatch.setattr(pages, "EXTRACTOR", f"{DEADLY}:main_text_or_death")
+    monkeypatch.setattr(pages, "trafilatura_text", deadly_functions.main_text_or_death)
     found = {}
     for name, chosen in (("good", good), ("mixed", mixed)):
         warc = write_warc(tmp_path / f"{name}.warc.gz", chosen)
-        values = {"name": name, "output": str(tmp_path), "sources": [{"name": "pages", "kind": "web", "paths": [str(warc)]}]}
+        values = {"name": name, "extract": {"extractor": "trafilatura"}, "output": str(tmp_path), "sources": [{"name": "pages", "kind": "web", "paths": [str(warc)]}]}
         config = load(write_config(tmp_path / f"{name}.yaml", values | {"runner": {"workers": 1}}))
         run = Run(config.directory)
         perform(EXTRACT, run, config)
