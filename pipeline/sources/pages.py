@@ -16,11 +16,15 @@ from filters.licence import UNKNOWN, page_licence
 from filters.text import normalise_text
 from pipeline.config import Extract, Screen, Source
 from pipeline.sources.http_message import PayloadError
+from pipeline.sources.opt_out import page_refusal
 from pipeline.sources.records import Document, Reject
 from pipeline.sources.warc import WebRecord
 
 HTML = frozenset({"text/html", "application/xhtml+xml"})
 TEXT = frozenset({"text/plain"})
+# As in the default of `crawl.user_agent`: the name by which a page may address this reader.
+AGENT = "curate"
+INQUIRIES = frozenset({"/robots.txt", "/.well-known/tdmrep.json"})
 SNIFFED_BYTES = 1024
 # More means that the charset is wrong: a page with a few bytes cut or pasted in has far fewer.
 REPLACED_SHARE = 0.05
@@ -49,8 +53,8 @@ def page_document(record: WebRecord, extract: Extract, source: Source, language_
         return reject(f"http status {record.status}")
     try:
         kind = media_type(record)
-        if urlsplit(record.url).path == "/robots.txt":
-            return reject("robots.txt")
+        if (path := urlsplit(record.url).path) in INQUIRIES:
+            return reject(path.rpartition("/")[2])
         if kind not in HTML | TEXT:
             return reject(f"content type {kind}", record.content_type[:80] if kind == "other" else "")
         payload = record.payload(extract.max_record_bytes)
@@ -66,6 +70,8 @@ def page_document(record: WebRecord, extract: Extract, source: Source, language_
         return reject("charset", f"{replaced} of {len(page)} characters do not decode")
     if kind in HTML and (words := too_complex(page)):
         return reject("page too complex", words)
+    if extract.respect_opt_outs and (refused := page_refusal(record.headers, page if kind in HTML else "", AGENT)):
+        return reject(*refused)
     found = _extracted(page, kind, extract, language_model)
     if isinstance(found, tuple):
         return reject(*found)
