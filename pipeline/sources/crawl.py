@@ -154,8 +154,10 @@ class _HostCrawl:
         """Put the target next, and not last: a redirect is the same page. A reject where it is not followed."""
         location = record.headers.get("location", "")
         url = canonical_location(location, page.url)
+        if not location:
+            return  # the answer is all that there is
         if url is None:
-            self.frontier.reject(location or f"{page.url} (no Location)", "redirect to no URL", f"from {page.url}")
+            self.frontier.reject(location, "redirect to no URL", f"from {page.url}")
         elif host_of(url) not in self.hosts:
             self.frontier.reject(url, "redirect to another host", f"from {page.url}")
         elif page.hops >= REDIRECTS:

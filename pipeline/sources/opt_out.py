@@ -69,11 +69,9 @@ def page_refusal(headers: Mapping[str, str], html: str, user_agent: str) -> tupl
     """
     head = html[:HEAD_CHARACTERS].lower()
     # A parse costs 1 to 10 ms, these searches 0.1: few pages name a refusal in a meta element.
-    named = any(
-        "tdm-reservation" in meta or any(word in meta for word in REFUSED)
-        for meta in _META.findall(head)
-        if "robots" in meta or "tdm" in meta
-    ) or (f'name="{agent_token(user_agent).lower()}"' in head)
+    names = ("robots", "tdm-reservation", agent_token(user_agent).lower())
+    telling = [meta for meta in _META.findall(head) if any(name in meta for name in names)]
+    named = any(word in meta for meta in telling for word in (*REFUSED, "tdm-reservation"))
     metas = page_metas(html) if named else []
     said = directives(headers, metas, user_agent)
     refused = next((word for word in REFUSED if word in said), "")

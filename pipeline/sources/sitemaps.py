@@ -70,7 +70,7 @@ class _Reader:
         try:
             for begin in range(0, len(payload), PIECE_BYTES):
                 parser.Parse(payload[begin : begin + PIECE_BYTES], False)
-        except (expat.ExpatError, _Enough, ValueError):  # ValueError: an encoding that expat does not know
+        except (expat.ExpatError, _Enough, LookupError, ValueError):  # the last two: an encoding that nobody knows, or expat cannot use
             return self.found
         return self.found
 
