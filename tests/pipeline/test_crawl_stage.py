@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import threading
@@ -84,6 +85,27 @@ def test_hosts_side_by_side_give_what_they_give_one_by_one(tmp_path, sites):
         branching(late, 1, 1)
         curate("crawl", configure(tmp_path / "all", [*sites, late], hosts_at_once=3, timeout_s=30))
     assert [len(site.asked) for site in sites] == before, "a host that is added leaves the others as they are"
+
+
+def test_a_full_disk_is_one_line_and_the_crawl_goes_on_when_there_is_room(tmp_path, sites):
+    for name in ("whole", "full"):
+        (tmp_path / name).mkdir()
+    curate("crawl", configure(tmp_path / "whole", sites))
+    config = configure(tmp_path / "full", sites)
+    if not shutil.which("prlimit"):
+        pytest.skip("no prlimit command to make a disk of 30 kB with")
+    # No file may grow beyond this, and each frontier does.
+    limit = 30_000
+    done = subprocess.run(
+        ["prlimit", f"--fsize={limit}", *command("crawl", config)], cwd=ROOT, env=environment(), capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 2, done.stderr
+    told = done.stderr.strip().splitlines()[-1]
+    assert told.startswith("curate: ")
+    assert "File too large" in told or "frontier" in told
+    assert "Traceback" not in done.stderr
+    curate("crawl", config)
+    assert digests(crawled(tmp_path / "full")) == digests(crawled(tmp_path / "whole"))
 
 
 def test_a_stage_that_is_killed_goes_on(tmp_path, sites):
