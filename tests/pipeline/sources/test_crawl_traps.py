@@ -64,7 +64,7 @@ def test_slow_answers_end(site, tmp_path):
     site.pages["/head"] = (0, {"X-Drip": "0.1"}, b"HTTP/1.1 200 OK\r\nX-Header: " + b"x" * 2000)
     site.pages["/status"] = (0, {"X-Drip": "0.1"}, b"HTTP/1.1 100 Continue\r\n\r\n" * 200)
     site.html("/hang", "late", **{"X-Sleep": "30"})
-    pages, refused, _file = crawl(site, tmp_path, timeout_s=0.4)
+    pages, refused, _file = crawl(site, tmp_path, timeout_s=0.6)
     assert paths(site, pages) == ["/"]
     assert reasons(site, refused) == dict.fromkeys(("/body", "/head", "/status", "/hang"), "timeout")
 
