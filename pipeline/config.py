@@ -48,14 +48,25 @@ class Crawl(Section):
     delay_s: float = Field(default=1.0, ge=0)
     """Seconds between two requests to one host; a longer Crawl-delay in robots.txt wins."""
     timeout_s: float = Field(default=20.0, gt=0)
-    """Seconds that one request may take, connection and each read."""
+    """Seconds that a connection and each read may take; a whole answer may take three times as long."""
     retries: int = Field(default=2, ge=0)
     """Further tries of a page that times out or answers 429 or 5xx, with doubling pauses."""
     max_bytes: int = Field(default=10 * MEBIBYTE, ge=1)
     """A longer response is cut here and marked truncated."""
-    user_agent: str = Field(default="curate/0.1 (corpus builder)", min_length=1)
+    user_agent: str = Field(default="curate/0.1 (corpus builder)", min_length=1, pattern=r"^[\x20-\x7e]+$")
+    """Named in every request; robots.txt addresses its first word."""
+    hosts_at_once: int = Field(default=64, ge=1, le=200)
+    """Hosts that are crawled side by side, one connection each; results do not depend on it."""
+    longest_delay_s: float = Field(default=300.0, ge=0)
+    """A host whose robots.txt asks for a longer Crawl-delay is not crawled."""
+    robots_pages: int = Field(default=500, ge=1)
+    """Pages after which robots.txt is asked for again; without `timestamp` also after 24 hours."""
+    sitemaps: bool = False
+    """Whether the sitemaps that robots.txt names, or else /sitemap.xml, are read; their pages count as seeds."""
+    respect_tdm: bool = True
+    """Whether /.well-known/tdmrep.json is asked for, and pages that it reserves are not (W3C TDMRep)."""
     include: tuple[str, ...] = ()
-    """URL prefixes that links must begin with; none: the hosts of the seeds."""
+    """URL prefixes that links must begin with; none: the hosts of the seeds. Redirects to any of these hosts are followed."""
     exclude: tuple[str, ...] = ()
     """Shell patterns (`*` matches anything); a link whose URL matches one is not followed."""
     allow_private: bool = False
@@ -195,6 +206,8 @@ class Extract(Section):
     """A longer page is a reject: a parse tree takes about 20 times as much memory."""
     as_of: date | None = None
     """The day for which the corpus is made: records of a contract that expired before it are rejects. None: contracts are not checked."""
+    respect_opt_outs: bool = True
+    """Whether a page is a reject whose header or meta element says noindex, none, noarchive or noai, or reserves text and data mining."""
     screen: Screen = Screen()
 
 

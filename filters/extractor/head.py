@@ -30,18 +30,30 @@ class Head:
     author: str | None = None
     language: str | None = None
     """BCP 47, as stated: `en`, `pt-BR`."""
+    robots: tuple[str, ...] = ()
+    """Contents of the meta elements for all robots and for curate."""
+    tdm_reservation: str | None = None
+    """Content of the meta element of that name."""
+
+    @property
+    def opt_outs(self) -> list[tuple[str, str]]:
+        """Name and content of the meta elements that may speak against use."""
+        reserved = [("tdm-reservation", self.tdm_reservation)] if self.tdm_reservation else []
+        return [*(("robots", content) for content in self.robots), *reserved]
 
 
 def read_head(scanned: Scan) -> Head:
     """The page's own words, the first of each kind; a title for sharing (og:title) goes before that of the window."""
     stated: dict[int, str] = {}
-    linked = []
+    linked, robots = [], []
     page = scanned.page
     for kind, begin, past in scanned.facts.tolist():
         if kind == tags.LINKED_DATA:
             linked.append(page[begin : min(past, begin + LINKED_DATA_BYTES)].tobytes())
             continue
-        if kind not in stated or (kind == tags.DATE and not _ISO_DATE.match(stated[kind])):
+        if kind == tags.ROBOTS:
+            robots.append(line(page[begin : min(past, begin + TITLE_CHARACTERS)].tobytes()) or "")
+        elif kind not in stated or (kind == tags.DATE and not _ISO_DATE.match(stated[kind])):
             value = line(page[begin : min(past, begin + 4 * TITLE_CHARACTERS)].tobytes())
             if value:
                 stated[kind] = value
@@ -57,6 +69,8 @@ def read_head(scanned: Scan) -> Head:
         date or _day(stated.get(tags.TIME)),
         None if author and author.startswith(("http://", "https://")) else author,
         language[1].replace("_", "-") if language else None,
+        tuple(robots),
+        stated.get(tags.RESERVATION),
     )
 
 

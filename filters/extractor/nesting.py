@@ -61,7 +61,7 @@ from filters.kernel import kernel
 
 DEPTH_LIMIT = 512
 """Elements nested deeper are read as if they stood at this depth; browsers do the same."""
-FACTS = 64
+FACTS = 256
 
 _BLOCK, _VOID, _RAW, _SKIPPED, _BOLD = tags.BLOCK, tags.VOID, tags.RAW, tags.SKIPPED, tags.BOLD
 _CLOSES_PARAGRAPH, _SCOPE, _HEADING, _PREFORMATTED = tags.CLOSES_PARAGRAPH, tags.SCOPE, tags.HEADING, tags.PREFORMATTED

@@ -44,14 +44,16 @@ def extract_page(
         markdown: as in `render`.
         model: file of `model.save_forest`.
     """
-    return main_blocks(scan(utf8_html(payload, content_type)), favour, markdown=markdown, model=model)
+    scanned = scan(utf8_html(payload, content_type))
+    text, confidence = main_text(scanned, favour, markdown=markdown, model=model)
+    return Page(text, read_head(scanned), confidence)
 
 
-def main_blocks(scanned: Scan, favour: Favour = "balance", *, markdown: bool = False, model: Path = SHIPPED) -> Page:
-    """The same from a scanned page."""
+def main_text(scanned: Scan, favour: Favour = "balance", *, markdown: bool = False, model: Path = SHIPPED) -> tuple[str, float]:
+    """Main text of a scanned page, and the confidence."""
     chances = block_model(model).probabilities(block_features(scanned))
     kept, confidence = chosen(chances, scanned.blocks[:, CHARACTERS], BETA[favour])
-    return Page(render(scanned, kept, markdown=markdown), read_head(scanned), confidence)
+    return render(scanned, kept, markdown=markdown), confidence
 
 
 def chosen(chances: npt.NDArray[np.float32], characters: npt.NDArray[np.int32], beta: float = 1.0) -> tuple[npt.NDArray[np.bool_], float]:

@@ -114,7 +114,7 @@ ATTRIBUTE_KEYS, ATTRIBUTE_VALUES = hash_table(
 )  # fmt: skip
 
 # What a page states about itself, as kinds of the scanner's `facts`.
-TITLE, OPEN_GRAPH_TITLE, DATE, AUTHOR, LANGUAGE, LINKED_DATA, TIME = range(1, 8)
+TITLE, OPEN_GRAPH_TITLE, DATE, AUTHOR, LANGUAGE, LINKED_DATA, TIME, ROBOTS, RESERVATION = range(1, 10)
 META_KEYS, META_VALUES = hash_table(
     {
         "og:title": OPEN_GRAPH_TITLE,
@@ -122,6 +122,7 @@ META_KEYS, META_VALUES = hash_table(
         "pubdate": DATE, "dc.date.issued": DATE, "citation_publication_date": DATE, "parsely-pub-date": DATE,
         "author": AUTHOR, "dc.creator": AUTHOR, "dcterms.creator": AUTHOR, "citation_author": AUTHOR, "parsely-author": AUTHOR,
         "article:author": AUTHOR,
+        "robots": ROBOTS, "curate": ROBOTS, "tdm-reservation": RESERVATION,
         "content-language": LANGUAGE, "og:locale": LANGUAGE, "dc.language": LANGUAGE,
     },
     128,

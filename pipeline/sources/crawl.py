@@ -1,82 +1,49 @@
 """A polite crawl of one host, breadth first, into one WARC.
 
 In:  seeds, and limits of depth, pages, bytes and time.
-Out: NAME.warc.gz: a warcinfo record, then request and response of robots.txt and of each page, in the order of the crawl.
-Lost: nothing that was taken up: a URL ends as a response record or as a Reject.
+Out: NAME.warc.gz: a warcinfo record, then request and response of robots.txt, tdmrep.json, sitemaps and pages, in the order of the crawl;
+     and NAME.frontier, which holds the rejects until `forget`.
+Lost: nothing that was taken up: a URL ends as a response record or as a reject. What was left in line at `max_pages` is counted.
 
-The order is that of depth, then of discovery; it follows from the answers alone. A killed crawl therefore goes on by being done again:
-pages that the partial file holds are answered from it, and the first that it does not hold is fetched.
+The order is that of depth, then of discovery; it follows from the answers alone, and not from the crawls beside it. A redirect to another
+host that is crawled, or that `include` names, is followed here: into this WARC, by the rules of that host's own robots.txt, at that
+host's turn. A page's rel=canonical is taken up as a page at the same depth; both stay, and dedup decides between them. Pages that say
+noindex are kept in the WARC: extraction refuses them (`extract.respect_opt_outs`).
 """
 
 from __future__ import annotations
 
-import os
-import time
-from collections import deque
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+import functools
+import sqlite3
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
-from io import BytesIO
 from pathlib import Path
-from types import TracebackType
-from typing import Self
-from urllib.parse import quote, urljoin, urlsplit, urlunsplit
-
-import lxml.etree
-import lxml.html
 
 from filters.charset import decode_html
-from filters.html import too_complex
 from pipeline.config import Crawl
-from pipeline.sources import robots
-from pipeline.sources.fetch import DEFAULT_PORTS, FetchError, fetch
-from pipeline.sources.http_message import PayloadError, parse_head
-from pipeline.sources.records import Reject, Tally
-from pipeline.sources.warc import WebRecord, read_records, records
-from pipeline.sources.warc_writer import exchange, warcinfo
+from pipeline.sources import frontier as frontiers
+from pipeline.sources import opt_out, robots
+from pipeline.sources.fetch import FetchError
+from pipeline.sources.frontier import PAGE, SITEMAP, Frontier, HostRobots, Page, Span, State
+from pipeline.sources.http_message import PayloadError
+from pipeline.sources.links import page_links
+from pipeline.sources.pacing import Turns
+from pipeline.sources.records import Reject
+from pipeline.sources.sitemaps import NESTING, SITEMAP_BYTES, SITEMAPS, parse_sitemap
+from pipeline.sources.urls import canonical, canonical_location, host_of, hosts, trap
+from pipeline.sources.warc import WebRecord
+from pipeline.sources.warc_archive import FRONTIER_SUFFIX, WarcArchive
 
-SUFFIX = ".warc.gz"
-PARTIAL_SUFFIX = ".warc.gz.partial"
 REDIRECTS = 5
-URL_CHARACTERS = 2000
 LINK_BYTES = 8 << 20
-HEAD_BYTES = 1 << 20
 REDIRECTED = frozenset({301, 302, 303, 307, 308})
-
-
-def canonical(url: str, base: str = "") -> str | None:
-    """A URL's one spelling: absolute, lower-case host, no fragment, no default port, escaped; None for one that is not crawled."""
-    try:
-        parts = urlsplit(urljoin(base, url.strip()) if base else url.strip())
-        host, port = (parts.hostname or "").encode("idna").decode(), parts.port
-    except (ValueError, UnicodeError):
-        return None
-    if parts.scheme not in DEFAULT_PORTS or not host or parts.username is not None:
-        return None
-    host = f"[{host}]" if ":" in host else host
-    netloc = host if port in {None, DEFAULT_PORTS[parts.scheme]} else f"{host}:{port}"
-    path = quote(parts.path or "/", safe="/%:@!$&'()*+,;=~-._")
-    query = quote(parts.query, safe="/%:@!$&'()*+,;=~-._?")
-    result = urlunsplit((parts.scheme, netloc, path, query, ""))
-    return result if len(result) <= URL_CHARACTERS else None
-
-
-def hosts(seeds: Iterable[str]) -> dict[str, list[str]]:
-    """Canonical seeds by scheme://host[:port], in their order.
-
-    Raises:
-        ValueError: a seed is no http or https URL that can be crawled.
-    """
-    grouped: dict[str, list[str]] = {}
-    for seed in seeds:
-        url = canonical(seed)
-        if url is None:
-            raise ValueError(f"crawl.seeds: {seed!r} cannot be crawled; give an http or https URL with a host and without a password")
-        of_host = grouped.setdefault(_host(url), [])
-        if url not in of_host:
-            of_host.append(url)
-    return grouped
+# A host that gives no answer so often in a row is gone: 10,000 URLs would wait for 20 s and more each.
+GIVEN_UP_AFTER = 10
+# Crawls wait most of their time, and parse at 1 to 50 ms a page: more trees at once would take memory and gain nothing.
+PARSING = threading.Semaphore(2)
 
 
 def crawl_host(
@@ -86,228 +53,254 @@ def crawl_host(
     directory: Path,
     name: str,
     on_page: Callable[[int, int], None] = lambda _done, _known: None,
-) -> list[Reject]:
-    """Crawl one host into `directory/NAME.warc.gz`, going on where a killed crawl left `NAME.warc.gz.partial`.
+    turns: Turns | None = None,
+) -> State:
+    """Crawl one host into `directory/NAME.warc.gz`, going on where a killed crawl left `NAME.warc.gz.partial` and `NAME.frontier`.
 
     Args:
-        host: scheme://host[:port], as `hosts` gives it.
+        host: scheme://host[:port], as `urls.hosts` gives it.
         seeds: canonical URLs of that host.
         crawl: limits and manners.
         directory: exists.
-        name: of the file, without suffix.
+        name: of the files, without suffix.
         on_page: called with pages done and pages known after each page.
+        turns: shared with the crawls of other hosts in this process.
 
     Returns:
-        One Reject for each URL that was taken up and has no response record.
+        How many URLs were taken up, answered and left.
 
     Raises:
-        OSError: the file cannot be written.
+        OSError: a file cannot be written.
+        Stopped: `turns.stop` was called.
     """
-    with _Archive(directory, name, crawl) as archive:
-        return _Crawl(host, crawl, archive).run(seeds, on_page)
+    settings = [host, list(seeds), crawl.model_dump(mode="json", exclude={"seeds", "hosts_at_once"})]
+    with _disk_errors(directory), WarcArchive(directory, name, crawl, turns or Turns(), settings) as archive:
+        if not archive.frontier.state.finished:
+            _HostCrawl(host, crawl, archive).run(seeds, on_page)
+        archive.finish()
+        return archive.frontier.state
 
 
-@dataclass(frozen=True, slots=True)
-class _Page:
-    """A URL of the frontier."""
-
-    url: str
-    depth: int
-    hops: int = 0
-    """Redirects that led here."""
-
-
-class _Archive:
-    """The WARC that is being written, and what it held before: pages are answered from it, else from the network and then written."""
-
-    def __init__(self, directory: Path, name: str, crawl: Crawl) -> None:
-        self.crawl = crawl
-        self.final, self.partial = directory / f"{name}{SUFFIX}", directory / f"{name}{PARTIAL_SUFFIX}"
-        self.limit = crawl.max_bytes + HEAD_BYTES
-        self.known: dict[str, tuple[int, int]] = {}
-        whole = self._recover() if self.partial.exists() else 0
-        self.file = self.partial.open("r+b" if self.partial.exists() else "w+b")
-        self.file.truncate(whole)
-        self.file.seek(whole)
-        self.next_request_at = 0.0
-        if not whole:
-            stamp = crawl.timestamp or datetime.now(UTC)
-            stamp = stamp.replace(tzinfo=UTC) if stamp.tzinfo is None else stamp.astimezone(UTC)
-            lines = [
-                ("software", "curate"),
-                ("format", "WARC File Format 1.1"),
-                ("http-header-user-agent", crawl.user_agent),
-                ("robots", "classic"),
-            ]
-            self.file.write(warcinfo(f"{stamp:%Y-%m-%dT%H:%M:%SZ}", self.final.name, lines))
-            self.file.flush()
-
-    def _recover(self) -> int:
-        """Index the responses of the partial file; where the last whole one ends."""
-        ends, urls = [0], [""]
-        for record in records(str(self.partial), Tally(), self.limit):
-            if isinstance(record, WebRecord):
-                self.known[record.url] = record.offset, record.length
-                urls.append(record.url)
-                ends.append(record.offset + record.length)
-            elif record.reason == "record type warcinfo":
-                urls.append("")
-                ends.append(record.offset + record.length)
-            elif not record.reason.startswith("record type"):
-                # Damage of no length lies in the last member's own end: its record was read, its checksum was not.
-                if not record.length and len(ends) > 1 and record.offset == ends[-1]:
-                    ends.pop()
-                    self.known.pop(urls.pop(), None)
-                break
-        return ends[-1]
-
-    def get(self, url: str, delay_s: float, *, any_type: bool = False) -> WebRecord:
-        """The answer of a URL, from the file or from the network.
-
-        Raises:
-            FetchError: there is none.
-        """
-        if url not in self.known:
-            wait = self.next_request_at - time.monotonic()
-            if wait > 0:
-                time.sleep(wait)
-            try:
-                answer = fetch(url, self.crawl, any_type=any_type)
-            finally:
-                self.next_request_at = time.monotonic() + delay_s
-            offset = self.file.seek(0, os.SEEK_END)
-            self.known[url] = offset, self.file.write(exchange(answer))
-            # To the operating system at once: a killed process loses nothing, and a page takes longer to fetch than to write.
-            self.file.flush()
-            head = parse_head(answer.head)
-            assert head is not None
-            status, headers, _ = head
-            return WebRecord(url, "response", answer.date, status, headers.get("content-type", "").lower(), answer.body, headers)
-        return self._read(url)
-
-    def _read(self, url: str) -> WebRecord:
-        offset, length = self.known[url]
-        self.file.seek(offset)
-        stored = BytesIO(self.file.read(length))
-        record = next(record for record in read_records(stored, Tally(), self.limit) if isinstance(record, WebRecord))
-        assert record.url == url, (record.url, url)
-        return record
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self.file.flush()
-        os.fsync(self.file.fileno())
-        self.file.close()
-        if kind is None:
-            self.partial.replace(self.final)
-
-
-class _Crawl:
-    """The frontier of one host."""
-
-    def __init__(self, host: str, crawl: Crawl, archive: _Archive) -> None:
-        self.host, self.crawl, self.archive = host, crawl, archive
-        self.rejects: list[Reject] = []
-
-    def run(self, seeds: Sequence[str], on_page: Callable[[int, int], None]) -> list[Reject]:
-        rules = self._rules()
-        delay_s = max(self.crawl.delay_s, rules.delay_s())
-        frontier = deque(_Page(seed, 0) for seed in seeds)
-        seen = {page.url for page in frontier}
-        done = 0
-        while frontier and done < self.crawl.max_pages:
-            page = frontier.popleft()
-            if not rules.allows(page.url):
-                self.rejects.append(Reject(page.url, rules.reason, rules.refusal))
-                continue
-            done += 1
-            try:
-                record = self.archive.get(page.url, delay_s)
-            except FetchError as error:
-                self.rejects.append(Reject(page.url, error.reason, error.words))
-                record = None
-            if record is not None and record.status in REDIRECTED:
-                target = self._target(page, record)
-                if target and target.url not in seen:
-                    seen.add(target.url)
-                    # Next, and not last: a redirect is the same page.
-                    frontier.appendleft(target)
-            elif record is not None and page.depth < self.crawl.depth:
-                for link in self._links(record):
-                    if link not in seen:
-                        seen.add(link)
-                        frontier.append(_Page(link, page.depth + 1))
-            on_page(done, min(done + len(frontier), self.crawl.max_pages))
-        return self.rejects
-
-    def _rules(self) -> robots.Rules:
-        url = f"{self.host}/robots.txt"
-        agent = robots.agent_token(self.crawl.user_agent)
+def rejects(directory: Path, name: str) -> Iterator[Reject]:
+    """One Reject for each URL that a finished crawl took up and that has no response record, in the order of discovery."""
+    with _disk_errors(directory):
+        frontier = Frontier(directory / f"{name}{FRONTIER_SUFFIX}", "")
         try:
-            for _hop in range(robots.REDIRECTS + 1):
-                record = self.archive.get(url, self.crawl.delay_s, any_type=True)
-                target = canonical(record.headers.get("location", ""), url) if record.status in REDIRECTED else None
-                if target is None:
+            yield from frontier.rejects()
+        finally:
+            frontier.close()
+
+
+def forget(directory: Path, name: str) -> None:
+    """Delete a finished crawl's frontier: its rejects have been written elsewhere."""
+    frontiers.remove(directory / f"{name}{FRONTIER_SUFFIX}")
+
+
+class _HostCrawl:
+    """The crawl of one host, step by step."""
+
+    def __init__(self, host: str, crawl: Crawl, archive: WarcArchive) -> None:
+        self.host, self.crawl, self.archive, self.frontier = host, crawl, archive, archive.frontier
+        # Prefixes are compared with canonical URLs, and so are to be spelled as they are.
+        self.include = tuple(canonical(prefix) or prefix for prefix in crawl.include)
+        self.hosts = {host, *_seed_hosts(crawl.seeds), *(host_of(prefix) for prefix in self.include)}
+        self.rules: dict[str, tuple[robots.Rules, HostRobots]] = {}
+
+    def run(self, seeds: Sequence[str], on_page: Callable[[int, int], None]) -> None:
+        state = self.frontier.state
+        if not state.begun:
+            with self.frontier.step():
+                state.begun = True
+                self.frontier.add(Page(seed) for seed in seeds)
+                if self.crawl.sitemaps:
+                    self._add_sitemaps(self._rules(self.host).sitemaps() or [f"{self.host}/sitemap.xml"], self.host, 0)
+        while state.pages < self.crawl.max_pages:
+            with self.frontier.step():
+                page = self.frontier.next()
+                if page is None:
                     break
-                url = target
-            body = record.payload(robots.ROBOTS_BYTES << 2)
+                self._take(page)
+            if page.kind == PAGE:
+                on_page(state.pages, min(state.pages + state.waiting, self.crawl.max_pages))
+
+    def _take(self, page: Page) -> None:
+        """One URL to its end, but for what it leads to."""
+        state = self.frontier.state
+        rules = self._rules(host_of(page.url))
+        if refused := rules.refuses(page.url):
+            self.frontier.reject(page.url, *refused)
+            return
+        if rules.delay_s() > self.crawl.longest_delay_s:
+            self.frontier.reject(page.url, "crawl delay", f"{rules.delay_s():g} s, more than {self.crawl.longest_delay_s:g}")
+            return
+        state.pages += page.kind == PAGE
+        try:
+            record = self.archive.get(page.url, max(self.crawl.delay_s, rules.delay_s()), any_type=page.kind == SITEMAP)
         except FetchError as error:
-            # A host that may not be asked at all is refused as that.
-            reason = error.reason if error.reason in {"private address", "unknown host"} else robots.REASON
-            return robots.Rules(agent, refusal=f"robots.txt cannot be read: {error}", reason=reason)
-        except PayloadError as error:
-            return robots.Rules(agent, refusal=f"robots.txt cannot be read: {error}")
+            self.frontier.reject(page.url, error.reason, error.words)
+            state.failures += 1
+            if state.failures >= GIVEN_UP_AFTER:
+                self.frontier.reject_waiting("host given up", f"no answer {GIVEN_UP_AFTER} times in a row")
+            return
+        state.failures = 0
+        self.frontier.answered(page)
         if record.status in REDIRECTED:
-            # Section 2.3.1.2: after five hops the file may be taken as not there.
-            return robots.Rules(agent)
-        return robots.parse_rules(record.status, body, self.crawl.user_agent)
+            self._redirect(page, record)
+        elif page.kind == SITEMAP:
+            self._read_sitemap(page, record)
+        else:
+            self._read_page(page, record)
 
-    def _target(self, page: _Page, record: WebRecord) -> _Page | None:
-        """Where a redirect leads; a reject where it is not followed."""
+    def _redirect(self, page: Page, record: WebRecord) -> None:
+        """Put the target next, and not last: a redirect is the same page. A reject where it is not followed."""
         location = record.headers.get("location", "")
-        url = canonical(location, page.url)
-        if url is None or _host(url) != self.host:
-            self.rejects.append(Reject(url or location, "redirect to another host", f"from {page.url}"))
-            return None
-        if page.hops >= REDIRECTS:
-            self.rejects.append(Reject(url, "too many redirects", f"from {page.url}"))
-            return None
-        return _Page(url, page.depth, page.hops + 1)
+        url = canonical_location(location, page.url)
+        if not location:
+            return  # the answer is all that there is
+        if url is None:
+            self.frontier.reject(location, "redirect to no URL", f"from {page.url}")
+        elif host_of(url) not in self.hosts:
+            self.frontier.reject(url, "redirect to another host", f"from {page.url}")
+        elif page.hops >= REDIRECTS:
+            self.frontier.reject(url, "too many redirects", f"from {page.url}")
+        elif words := trap(url):
+            self.frontier.reject(url, "trap", words)
+        else:
+            self.frontier.add([Page(url, page.depth, page.hops + 1, page.kind)], urgent=True)
 
-    def _links(self, record: WebRecord) -> list[str]:
-        """URLs that a page links to and that may be crawled, in the page's order."""
-        if record.status != 200 or "html" not in record.content_type:
-            return []
+    def _read_page(self, page: Page, record: WebRecord) -> None:
+        """Put a page's links in line."""
+        if record.status != 200 or "html" not in record.content_type or host_of(page.url) != self.host:
+            return
         try:
             html = decode_html(record.payload(LINK_BYTES), record.content_type)
         except PayloadError:
             # The page is in the WARC; extraction will say what is wrong with it.
-            return []
-        if too_complex(html):
-            return []
+            return
+        with PARSING:
+            found = page_links(html, page.url)
+        if found.canonical:
+            self._add([found.canonical], page.depth)
+        may_follow = opt_out.may_follow(opt_out.directives(record.headers, found.metas, self.crawl.user_agent))
+        if page.depth < self.crawl.depth and may_follow:
+            self._add(found.links, page.depth + 1)
+
+    def _read_sitemap(self, page: Page, record: WebRecord) -> None:
+        """Put a sitemap's pages in line, as seeds, and its sitemaps before them."""
+        if record.status != 200:
+            return
         try:
-            # lxml, and not lexbor through resiliparse: walking a page of 8,000 links by its collections is quadratic (4 s a page).
-            tree = lxml.html.document_fromstring(html.encode(), parser=lxml.html.HTMLParser(encoding="utf-8"))
-        except lxml.etree.ParserError:
-            return []
-        metas = {meta.get("name", "").lower(): meta.get("content", "") for meta in tree.iter("meta")}
-        if not robots.may_follow(record.headers, metas, self.crawl.user_agent):
-            return []
-        base = next((base.get("href") for base in tree.iter("base") if base.get("href")), "")
-        start = canonical(base, record.url) or record.url
-        # A page names its neighbours many times over: each is looked at once.
-        links = dict.fromkeys(anchor.get("href", "") for anchor in tree.iter("a") if "nofollow" not in anchor.get("rel", "").lower())
-        urls = (canonical(link, start) for link in links if link)
-        return [url for url in urls if url and self._wanted(url)]
+            with PARSING:
+                found = parse_sitemap(record.payload(SITEMAP_BYTES))
+        except PayloadError:
+            return
+        # depth of a sitemap: how many indexes name it, less NESTING + 1, so that sitemaps come before pages.
+        self._add_sitemaps(found.sitemaps, page.url, page.depth + NESTING + 2)
+        self._add([url for url in (canonical(location, page.url) for location in found.pages) if url], 0)
+
+    def _add_sitemaps(self, locations: Iterable[str], base: str, nesting: int) -> None:
+        room = SITEMAPS - self.frontier.count(SITEMAP)
+        for location in locations:
+            url = canonical(location, base)
+            if url is None or room <= 0:
+                continue
+            if host_of(url) != self.host:
+                self.frontier.reject(url, "sitemap of another host", f"in {base}")
+            elif nesting > NESTING:
+                self.frontier.reject(url, "sitemap nesting", f"in {base}")
+            else:
+                room -= 1
+                self.frontier.add([Page(url, nesting - NESTING - 1, 0, SITEMAP)])
+
+    def _add(self, urls: Iterable[str], depth: int) -> None:
+        """Put wanted URLs in line; those shaped like a trap are rejects."""
+        pages = []
+        for url in urls:
+            if self._wanted(url):
+                if words := trap(url):
+                    self.frontier.reject(url, "trap", words)
+                else:
+                    pages.append(Page(url, depth))
+        self.frontier.add(pages)
 
     def _wanted(self, url: str) -> bool:
-        if _host(url) != self.host or (self.crawl.include and not url.startswith(self.crawl.include)):
+        if host_of(url) != self.host or (self.include and not url.startswith(self.include)):
             return False
         return not any(fnmatchcase(url, pattern) for pattern in self.crawl.exclude)
 
+    def _rules(self, host: str) -> robots.Rules:
+        """The rules of a host, asked for where they are not known or have grown old."""
+        if host not in self.rules and (known := self.frontier.robots(host)):
+            self.rules[host] = self._read_rules(known), known
+        if host not in self.rules or self._old(self.rules[host][1]):
+            known = self._ask(host)
+            self.frontier.keep_robots(host, known)
+            self.rules[host] = self._read_rules(known), known
+        return self.rules[host][0]
 
-def _host(url: str) -> str:
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc}"
+    def _old(self, known: HostRobots) -> bool:
+        if self.frontier.state.pages - known.asked_at_page >= self.crawl.robots_pages:
+            return True
+        if self.crawl.timestamp or known.date is None:
+            return False  # the clock has no say in a crawl that does not stamp by it
+        return (datetime.now(UTC) - datetime.fromisoformat(known.date)).total_seconds() > robots.OLDEST_S
+
+    def _ask(self, host: str) -> HostRobots:
+        """Ask for robots.txt and, where that allows anything, for tdmrep.json."""
+        pages = self.frontier.state.pages
+        try:
+            record = self._follow(f"{host}/robots.txt", robots.REDIRECTS)
+        except FetchError as error:
+            # A host that may not be asked at all is refused as that.
+            reason = error.reason if error.reason in {"private address", "unknown host"} else robots.REASON
+            return HostRobots(f"robots.txt cannot be read: {error}", reason, None, None, pages, None)
+        reservations = None
+        known = HostRobots("", robots.REASON, (record.offset, record.length), None, pages, record.date)
+        url = f"{host}/.well-known/tdmrep.json"
+        if self.crawl.respect_tdm and not self._read_rules(known).refuses(url):
+            try:
+                answer = self._follow(url, REDIRECTS)
+                reservations = (answer.offset, answer.length) if answer.status == 200 else None
+            except FetchError:
+                reservations = None  # section "TDM File on the Origin Server": without access to the file there is no reservation by it
+        return HostRobots("", robots.REASON, known.robots, reservations, pages, record.date)
+
+    def _follow(self, url: str, redirects: int) -> WebRecord:
+        """The answer at the end of at most so many redirects, whatever host they lead to."""
+        for _hop in range(redirects + 1):
+            record = self.archive.get(url, self.crawl.delay_s, limit=robots.ROBOTS_BYTES, any_type=True)
+            target = canonical_location(record.headers.get("location", ""), url) if record.status in REDIRECTED else None
+            if target is None:
+                break
+            url = target
+        return record
+
+    def _read_rules(self, known: HostRobots) -> robots.Rules:
+        agent = opt_out.agent_token(self.crawl.user_agent)
+        if known.robots is None:
+            return robots.Rules(agent, refusal=known.refusal, reason=known.reason)
+        record = self.archive.read(Span(*known.robots))
+        if record.status in REDIRECTED:
+            # Section 2.3.1.2: after five hops the file may be taken as not there.
+            return robots.Rules(agent)
+        try:
+            body = record.payload(robots.ROBOTS_BYTES << 2)
+            reserved = self.archive.read(Span(*known.reservations)).payload(robots.ROBOTS_BYTES << 2) if known.reservations else b""
+        except PayloadError as error:
+            return robots.Rules(agent, refusal=f"robots.txt cannot be read: {error}")
+        return robots.parse_rules(record.status, body, self.crawl.user_agent, opt_out.parse_reservations(reserved))
+
+
+@functools.lru_cache(maxsize=4)
+def _seed_hosts(seeds: tuple[str, ...]) -> frozenset[str]:
+    """Once for all hosts of a crawl: 10,000 of them, each looking at 10,000 seeds, would take half an hour."""
+    return frozenset(hosts(seeds))
+
+
+@contextmanager
+def _disk_errors(directory: Path) -> Iterator[None]:
+    """SQLite's errors are the disk's: a frontier that can be read but not written."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise OSError(f"{str(directory)!r}: the crawl's frontier: {error}") from error

@@ -8,7 +8,7 @@ Lost: nothing; what the extractor cannot bear is a reject with its words. Whethe
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -18,7 +18,7 @@ import numpy as np
 from filters.charset import utf8_html
 from filters.extractor.head import Head, read_head
 from filters.extractor.model import SHIPPED
-from filters.extractor.page import main_blocks
+from filters.extractor.page import main_text
 from filters.extractor.render import render
 from filters.extractor.scan import Scan, scan
 from filters.html import TooComplex, resiliparse_text, too_complex, trafilatura_text
@@ -28,11 +28,15 @@ from filters.text import normalise_text
 from pipeline.config import Extract, Screen, Source
 from pipeline.sources import sandbox
 from pipeline.sources.http_message import PayloadError
+from pipeline.sources.opt_out import page_refusal
 from pipeline.sources.records import Document, Reject
 from pipeline.sources.warc import WebRecord
 
 HTML = frozenset({"text/html", "application/xhtml+xml"})
 TEXT = frozenset({"text/plain"})
+# As in the default of `crawl.user_agent`: the name by which a page may address this reader.
+AGENT = "curate"
+INQUIRIES = frozenset({"/robots.txt", "/.well-known/tdmrep.json"})
 SNIFFED_BYTES = 1024
 # More means that the charset is wrong: a page with a few bytes cut or pasted in has far fewer.
 REPLACED_SHARE = 0.05
@@ -65,8 +69,8 @@ def page_document(record: WebRecord, extract: Extract, source: Source, language_
         return reject(f"http status {record.status}")
     try:
         kind = media_type(record)
-        if urlsplit(record.url).path == "/robots.txt":
-            return reject("robots.txt")
+        if (path := urlsplit(record.url).path) in INQUIRIES:
+            return reject(path.rpartition("/")[2])
         if kind not in HTML | TEXT:
             return reject(f"content type {kind}", record.content_type[:80] if kind == "other" else "")
         payload = record.payload(extract.max_record_bytes)
@@ -81,7 +85,7 @@ def page_document(record: WebRecord, extract: Extract, source: Source, language_
     if replaced > REPLACED_SHARE * (len(html) - 2 * replaced):
         return reject("charset", f"{replaced} characters do not decode")
     try:
-        found = _from_text(html, extract.screen, language_model) if kind in TEXT else _from_html(html, extract, language_model)
+        found = (_from_text if kind in TEXT else _from_html)(html, record.headers, extract, language_model)
     except sandbox.Stopped:
         raise
     except sandbox.Died as error:
@@ -131,35 +135,40 @@ class _Found:
     confidence: float | None = None
 
 
-def _from_text(text: bytes, screen: Screen, language_model: LanguageModel | None) -> _Found | tuple[str, str]:
+def _from_text(text: bytes, headers: Mapping[str, str], extract: Extract, language_model: LanguageModel | None) -> _Found | tuple[str, str]:
     """A page of plain text, or the reason and words of a reject."""
+    if extract.respect_opt_outs and (refused := page_refusal(headers, (), AGENT)):
+        return refused
     page = normalise_text(text.decode()).strip("\n")
-    return _screened(page, screen, language_model) or _Found(page, Head())
+    return _screened(page, extract.screen, language_model) or _Found(page, Head())
 
 
-def _from_html(html: bytes, extract: Extract, language_model: LanguageModel | None) -> _Found | tuple[str, str]:
+def _from_html(html: bytes, headers: Mapping[str, str], extract: Extract, language_model: LanguageModel | None) -> _Found | tuple[str, str]:
     """Main text of an HTML page, or the reason and words of a reject."""
     if (count := html.count(b"<")) > MOST_TAGS:
         return "page too complex", f"{count} tags, more than {MOST_TAGS}"
     scanned = scan(html)
     if (count := len(scanned.blocks)) > MOST_BLOCKS:
         return "page too complex", f"{count} blocks of text, more than {MOST_BLOCKS}"
+    head = read_head(scanned)
+    if extract.respect_opt_outs and (refused := page_refusal(headers, head.opt_outs, AGENT)):
+        return refused
     screen = extract.screen
     if (screen.languages or screen.minimum_words) and (failed := _screened(_all_text(scanned), screen, language_model)):
         return failed
     if extract.extractor == "fast":
         model = Path(extract.model) if extract.model else SHIPPED
-        page = main_blocks(scanned, extract.favour, markdown=extract.markdown, model=model)
-        if page.confidence >= extract.net_below or too_complex(html.decode()):
-            return _Found(page.text, page.head, page.confidence)
-        return _Found(_by_library(trafilatura_text, html.decode(), extract, favour=extract.favour), page.head, page.confidence)
+        text, confidence = main_text(scanned, extract.favour, markdown=extract.markdown, model=model)
+        if confidence >= extract.net_below or too_complex(html.decode()):
+            return _Found(text, head, confidence)
+        return _Found(_by_library(trafilatura_text, html.decode(), extract, favour=extract.favour), head, confidence)
     text = html.decode()
     if words := too_complex(text):
         return "page too complex", words
     if extract.extractor == "resiliparse":
-        return _Found(_by_library(resiliparse_text, text, extract), read_head(scanned))
+        return _Found(_by_library(resiliparse_text, text, extract), head)
     found = _by_library(trafilatura_text, text, extract, favour=extract.favour, fallbacks=extract.fallbacks)
-    return _Found(found, read_head(scanned))
+    return _Found(found, head)
 
 
 def _by_library(function: Callable[..., str], page: str, extract: Extract, **settings: str | bool) -> str:

@@ -1,19 +1,23 @@
-"""What a host allows: robots.txt by RFC 9309, robots meta elements and X-Robots-Tag."""
+"""What a host allows: robots.txt by RFC 9309, read by protego."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from protego import Protego
+
+from pipeline.sources.opt_out import Reservations, agent_token
 
 # RFC 9309 section 2.5: a crawler must read at least this much.
 ROBOTS_BYTES = 500 << 10
 # Section 2.3.1.2: at least five hops.
 REDIRECTS = 5
+# Section 2.4: no copy should be older.
+OLDEST_S = 24 * 3600
 REASON = "robots.txt"
-CLOSED = re.compile(r"\b(?:nofollow|noindex|none)\b", re.IGNORECASE)
+NONE = Reservations()
+# Each rule is stored once for each agent line of its group: 12,000 of both in one file would be 144 million. 2 million take about 2 s.
+MOST_RULES = 2_000_000
 
 
 @dataclass(frozen=True)
@@ -25,43 +29,57 @@ class Rules:
     refusal: str = ""
     reason: str = REASON
     """Of the rejects."""
+    reservations: Reservations = NONE
 
-    def allows(self, url: str) -> bool:
-        """Whether a URL may be asked for."""
-        return not self.refusal and (self.rules is None or bool(self.rules.can_fetch(url, self.agent)))
+    def refuses(self, url: str) -> tuple[str, str] | None:
+        """Reason and words of a reject where a URL may not be asked for; None where it may."""
+        if self.refusal:
+            return self.reason, self.refusal
+        if self.rules is not None and not self.rules.can_fetch(url, self.agent):
+            return REASON, "disallowed"
+        if self.reservations.reserve(url):
+            return "tdm reservation", "of the host"
+        return None
 
     def delay_s(self) -> float:
         """Crawl-delay in seconds, 0 where none is stated."""
-        stated = self.rules.crawl_delay(self.agent) if self.rules else None
-        return max(0.0, float(stated)) if stated else 0.0
+        return float((self.rules and self.rules.crawl_delay(self.agent)) or 0.0)
+
+    def sitemaps(self) -> list[str]:
+        """URLs of sitemaps as they are written."""
+        return list(dict.fromkeys(self.rules.sitemaps)) if self.rules else []
 
 
-def agent_token(user_agent: str) -> str:
-    """The product token that robots.txt addresses (section 2.2.1): `curate` of `curate/0.1 (corpus builder)`."""
-    return re.split(r"[/\s(]", user_agent.strip(), maxsplit=1)[0] or "*"
-
-
-def parse_rules(status: int, body: bytes, user_agent: str) -> Rules:
-    """Rules from the answer to /robots.txt (section 2.3.1): 4xx allows everything, 5xx nothing."""
-    agent = agent_token(user_agent)
-    if 400 <= status < 500 and status != 429:
-        return Rules(agent)
-    if not 200 <= status < 300:
-        return Rules(agent, refusal=f"robots.txt answers status {status}")
-    return Rules(agent, Protego.parse(body[:ROBOTS_BYTES].decode("utf-8", errors="replace")))
-
-
-def may_follow(headers: Mapping[str, str], metas: Mapping[str, str], user_agent: str) -> bool:
-    """Whether links of a page may be followed: neither nofollow, noindex nor none for all crawlers or this one.
+def parse_rules(status: int, body: bytes, user_agent: str, reservations: Reservations = NONE) -> Rules:
+    """Rules from the answer to /robots.txt (section 2.3.1): 4xx allows everything, 5xx and 429 nothing.
 
     Args:
-        headers: of the response, by lower-case name.
-        metas: content of the page's meta elements by lower-case name.
+        status: of the answer.
+        body: without codings; what lies beyond 500 KiB is not read, nor the line that is cut there.
         user_agent: the crawler's.
+        reservations: of the host, beside its rules.
     """
-    agent = agent_token(user_agent).lower()
-    stated = [metas.get("robots", ""), metas.get(agent, "")]
-    for directive in headers.get("x-robots-tag", "").split(","):
-        crawler, colon, rule = directive.partition(":")
-        stated.append(rule if colon and crawler.strip().lower() == agent else "" if colon else directive)
-    return not any(CLOSED.search(text) for text in stated)
+    agent = agent_token(user_agent)
+    if 400 <= status < 500 and status != 429:
+        return Rules(agent, reservations=reservations)
+    if not 200 <= status < 300:
+        return Rules(agent, refusal=f"robots.txt answers status {status}")
+    if len(body) >= ROBOTS_BYTES:
+        body = body[:ROBOTS_BYTES].rpartition(b"\n")[0]
+    text = body.decode("utf-8-sig", errors="replace")
+    if (count := _rule_count(text)) > MOST_RULES:
+        return Rules(agent, refusal=f"robots.txt cannot be read: {count} rules, more than {MOST_RULES}")
+    return Rules(agent, Protego.parse(text), reservations=reservations)
+
+
+def _rule_count(text: str) -> int:
+    """How many rules protego will store: for each group agents times lines."""
+    total = agents = lines = 0
+    for line in text.splitlines():
+        if line.lstrip().lower().startswith("user"):
+            if lines:
+                total, agents, lines = total + agents * lines, 0, 0
+            agents += 1
+        elif line.strip():
+            lines += 1
+    return total + agents * lines

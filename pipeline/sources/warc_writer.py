@@ -42,9 +42,15 @@ def warcinfo(date: str, name: str, lines: Sequence[tuple[str, str]]) -> bytes:
     return _member(fields, block)
 
 
-def exchange(it: Exchange) -> bytes:
-    """Two members: the request, then the response that refers to it."""
-    request_id = _identity("request", it.url, it.date)
+def exchange(it: Exchange, offset: int) -> bytes:
+    """Two members: the request, then the response that refers to it.
+
+    Args:
+        it: what was asked and answered.
+        offset: of the first member in its file, which tells apart the records of one URL that is asked twice.
+    """
+    place = f"{it.url} {offset}"
+    request_id = _identity("request", place, it.date)
     common = [("WARC-Date", it.date), ("WARC-Target-URI", it.url), ("WARC-IP-Address", it.address)]
     request = [
         ("WARC-Type", "request"),
@@ -54,7 +60,7 @@ def exchange(it: Exchange) -> bytes:
     ]
     response = [
         ("WARC-Type", "response"),
-        ("WARC-Record-ID", _identity("response", it.url, it.date)),
+        ("WARC-Record-ID", _identity("response", place, it.date)),
         ("WARC-Concurrent-To", request_id),
         *common,
         ("WARC-Payload-Digest", _sha1(it.body)),

@@ -213,14 +213,14 @@ def test_a_crawl_server_that_goes_away(tmp_path: Path) -> None:
     class Leaving(http.server.SimpleHTTPRequestHandler):
         def do_GET(self) -> None:
             served.append(self.path)
-            if self.path == "/robots.txt":
+            if self.path in {"/robots.txt", "/.well-known/tdmrep.json"}:
                 self.send_error(404)
             elif self.path == "/":
                 self.send_response(200)
                 self.send_header("Content-Type", "text/html")
                 self.end_headers()
                 self.wfile.write(links.encode())
-            elif len(served) > 5:
+            elif len(served) > 6:
                 self.close_connection = True  # not a word
             else:
                 self.directory = str(folder)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 import threading
 import time
 from collections import Counter
@@ -21,12 +22,26 @@ class Site:
         self.times: list[float] = []
         self.ranges: list[str] = []
         self.counts: Counter[str] = Counter()
+        self.together = self.most_together = 0
+        self.guard = threading.Lock()
         self.fallback: Callable[[str], Answer] = lambda _path: (404, {"Content-Type": "text/plain"}, b"no such page")
         self.url = ""
 
     def html(self, path: str, body: str, **headers: str) -> None:
         page = f"<!DOCTYPE html><html><head><title>{path}</title></head><body>{body}</body></html>"
         self.pages[path] = (200, {"Content-Type": "text/html; charset=utf-8", **headers}, page.encode())
+
+    @contextmanager
+    def asking(self) -> Iterator[None]:
+        """Counts the requests whose answers are awaited at one time."""
+        with self.guard:
+            self.together += 1
+            self.most_together = max(self.most_together, self.together)
+        try:
+            yield
+        finally:
+            with self.guard:
+                self.together -= 1
 
     def answer(self, path: str) -> Answer:
         self.asked.append(path)
@@ -39,8 +54,12 @@ class Site:
 
 
 @contextmanager
-def serve(site: Site) -> Iterator[Site]:
-    """The site, at `site.url`, until the block ends. A header X-Cut breaks the body off at that byte, X-Sleep waits before it."""
+def serve(site: Site, tls: ssl.SSLContext | None = None) -> Iterator[Site]:
+    """The site, at `site.url`, until the block ends.
+
+    A header X-Cut breaks the body off at that byte, X-Sleep waits before it, X-Drip waits between any two bytes of it. Of an answer with
+    status 0 the body is all that is sent, byte for byte: status line, headers and what else it holds.
+    """
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -49,22 +68,35 @@ def serve(site: Site) -> Iterator[Site]:
             self.do_GET()
 
         def do_GET(self) -> None:
-            status, headers, body = site.answer(self.path)
+            with site.asking():
+                status, headers, body = site.answer(self.path)
+                if "X-Sleep" in headers:
+                    time.sleep(float(headers["X-Sleep"]))
+            self.answer(status, headers, body)
+
+        def answer(self, status: int, headers: dict[str, str], body: bytes) -> None:
             wanted = self.headers.get("Range")
             if wanted:
                 site.ranges.append(wanted)
             start = int(wanted.removeprefix("bytes=").rstrip("-")) if wanted and "X-No-Ranges" not in headers else 0
             if start:
                 status = 206
-            if "X-Sleep" in headers:
-                time.sleep(float(headers["X-Sleep"]))
-            self.send_response(status)
-            for key, value in headers.items():
-                self.send_header(key, value)
-            if "Content-Length" not in headers:
-                self.send_header("Content-Length", str(len(body) - start))
-            self.end_headers()
+            if status:
+                self.send_response(status)
+                for key, value in headers.items():
+                    self.send_header(key, value)
+                if "Content-Length" not in headers:
+                    self.send_header("Content-Length", str(len(body) - start))
+                self.end_headers()
+            else:
+                self.close_connection = True
             if self.command == "HEAD":
+                return
+            if "X-Drip" in headers:
+                with suppress(OSError):
+                    for byte in body:
+                        self.wfile.write(bytes([byte]))
+                        time.sleep(float(headers["X-Drip"]))
                 return
             cut = int(headers.get("X-Cut", len(body)))
             with suppress(OSError):
@@ -77,9 +109,11 @@ def serve(site: Site) -> Iterator[Site]:
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
+    if tls:
+        server.socket = tls.wrap_socket(server.socket, server_side=True)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
     thread.start()
-    site.url = f"http://127.0.0.1:{server.server_port}"
+    site.url = f"http{'s' if tls else ''}://127.0.0.1:{server.server_port}"
     try:
         yield site
     finally:

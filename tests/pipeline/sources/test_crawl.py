@@ -8,50 +8,14 @@ import signal
 import subprocess
 import sys
 import time
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from fastwarc.warc import ArchiveIterator
 
-from pipeline.config import Crawl
-from pipeline.sources.crawl import canonical, crawl_host, hosts
-from pipeline.sources.records import Reject, Tally
-from pipeline.sources.warc import WebRecord, records
+from pipeline.sources.crawl import crawl_host, rejects
+from tests.pipeline.sources.crawling import branching, crawl, paths, settings
 from tests.pipeline.sources.site import Site, serve
-
-STAMP = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
-
-
-def settings(site: Site, **changes: object) -> Crawl:
-    values: dict[str, object] = {
-        "seeds": [f"{site.url}/"],
-        "depth": 5,
-        "delay_s": 0,
-        "timeout_s": 2,
-        "retries": 0,
-        "allow_private": True,
-        "timestamp": STAMP,
-    }
-    return Crawl.model_validate(values | changes)
-
-
-def crawl(site: Site, folder: Path, **changes: object) -> tuple[list[WebRecord], list[Reject], Path]:
-    """Responses but for robots.txt, rejects, and the file."""
-    folder.mkdir(exist_ok=True)
-    made = settings(site, **changes)
-    ((host, seeds),) = hosts(made.seeds).items()
-    rejects = crawl_host(host, seeds, made, folder, "site")
-    file = folder / "site.warc.gz"
-    outcomes = list(records(str(file), Tally(), 1 << 26))
-    bad = [outcome for outcome in outcomes if isinstance(outcome, Reject) and not outcome.reason.startswith("record type")]
-    assert not bad
-    pages = [outcome for outcome in outcomes if isinstance(outcome, WebRecord) and not outcome.url.endswith("/robots.txt")]
-    return pages, rejects, file
-
-
-def paths(site: Site, pages: list[WebRecord]) -> list[str]:
-    return [page.url.removeprefix(site.url) for page in pages]
 
 
 @pytest.fixture
@@ -60,30 +24,17 @@ def site():
         yield running
 
 
-def branching(site: Site, width: int = 3, depth: int = 3) -> None:
-    """A tree of pages, each linking to its children and back to the root."""
-
-    def page(path: str, level: int) -> None:
-        children = [f"{path}{number}/" for number in range(width)] if level < depth else []
-        links = "".join(f'<a href="{child}">child</a> ' for child in children)
-        site.html(path, f"<p>Page {path} of the tree.</p>{links}<a href='/'>home</a><a href='#top'>top</a>")
-        for child in children:
-            page(child, level + 1)
-
-    page("/", 0)
-
-
 def test_pages_come_breadth_first_and_fastwarc_reads_them(site, tmp_path):
     branching(site, 2, 2)
-    pages, rejects, file = crawl(site, tmp_path)
+    pages, refused, file = crawl(site, tmp_path)
     assert paths(site, pages) == ["/", "/0/", "/1/", "/0/0/", "/0/1/", "/1/0/", "/1/1/"]
-    assert rejects == []
-    assert site.asked == ["/robots.txt", *paths(site, pages)]
+    assert refused == []
+    assert site.asked == ["/robots.txt", "/.well-known/tdmrep.json", *paths(site, pages)]
     kinds = []
     for record in ArchiveIterator(str(file), parse_http=False):
         assert record.verify_block_digest() or record.headers.get("WARC-Type") == "warcinfo"
         kinds.append(record.headers["WARC-Type"])
-    assert kinds == ["warcinfo", *["request", "response"] * 8]
+    assert kinds == ["warcinfo", *["request", "response"] * 9]
     digests = [
         record.verify_payload_digest()
         for record in ArchiveIterator(str(file), parse_http=True)
@@ -97,9 +48,9 @@ def test_robots_are_obeyed(site, tmp_path):
     site.html("/open", "fine <a href='/rel' rel='nofollow'>no</a>")
     site.html("/meta", "<meta name=robots content='NOFOLLOW'><a href='/behind-meta'>x</a>")
     site.pages["/robots.txt"] = (200, {"Content-Type": "text/plain"}, b"User-agent: curate\nDisallow: /closed\n")
-    pages, rejects, _file = crawl(site, tmp_path)
+    pages, refused, _file = crawl(site, tmp_path)
     assert paths(site, pages) == ["/", "/open", "/meta"]
-    assert [(reject.locator, reject.reason) for reject in rejects] == [(f"{site.url}/closed/x", "robots.txt")]
+    assert [(reject.locator, reject.reason) for reject in refused] == [(f"{site.url}/closed/x", "robots.txt")]
 
 
 @pytest.mark.parametrize(("status", "allowed"), [(404, True), (403, True), (500, False), (503, False)])
@@ -107,16 +58,16 @@ def test_robots_that_cannot_be_read(site, tmp_path, status, allowed):
     """RFC 9309 section 2.3.1: unavailable allows, unreachable refuses."""
     site.html("/", "hello")
     site.pages["/robots.txt"] = (status, {}, b"")
-    pages, rejects, _file = crawl(site, tmp_path)
+    pages, refused, _file = crawl(site, tmp_path)
     assert bool(pages) == allowed
-    assert [reject.reason for reject in rejects] == ([] if allowed else ["robots.txt"])
+    assert [reject.reason for reject in refused] == ([] if allowed else ["robots.txt"])
 
 
 def test_crawl_delay_spaces_requests(site, tmp_path):
     branching(site, 1, 2)
     site.pages["/robots.txt"] = (200, {}, b"User-agent: *\nCrawl-delay: 0.3\n")
     crawl(site, tmp_path)
-    gaps = [after - before for before, after in zip(site.times[1:], site.times[2:], strict=False)]
+    gaps = [after - before for before, after in zip(site.times[2:], site.times[3:], strict=False)]
     assert len(gaps) == 2
     assert min(gaps) >= 0.29
 
@@ -139,20 +90,20 @@ def test_traps_end(site, tmp_path):
         return 200, {"Content-Type": "text/html"}, f"<html><a href='/calendar/{day + 1}'>tomorrow</a></html>".encode()
 
     site.fallback = calendar
-    pages, rejects, _file = crawl(site, tmp_path, depth=4)
+    pages, refused, _file = crawl(site, tmp_path, depth=4)
     found = paths(site, pages)
     assert [path for path in found if "calendar" in path] == ["/calendar/0", "/calendar/1", "/calendar/2", "/calendar/3"]
     assert [path for path in found if "loop" in path] == ["/loop-a", "/loop-b"]
     assert [path for path in found if "chain" in path] == [f"/chain{step}" for step in range(6)]
-    assert sorted(reject.reason for reject in rejects) == ["redirect to another host", "too many redirects"]
-    pages, _rejects, _file = crawl(site, tmp_path / "few", max_pages=3)
+    assert sorted(reject.reason for reject in refused) == ["redirect to another host", "too many redirects"]
+    pages, _refused, _file = crawl(site, tmp_path / "few", max_pages=3)
     assert len(pages) == 3
 
 
 def test_a_failing_page_is_asked_again(site, tmp_path):
     good = (200, {"Content-Type": "text/html"}, b"<html><p>at last</html>")
     site.pages["/"] = lambda count: good if count == 3 else (500, {}, b"busy")
-    pages, _rejects, _file = crawl(site, tmp_path, retries=2)
+    pages, _refused, _file = crawl(site, tmp_path, retries=2)
     assert [(page.status, page.body) for page in pages] == [(200, good[2])]
     assert site.counts["/"] == 3
 
@@ -165,9 +116,9 @@ def test_slow_huge_and_foreign_answers(site, tmp_path):
     site.pages["/cut"] = (200, {"Content-Type": "text/html", "X-Cut": "1000"}, b"<html>" + b"text " * 1000)
     site.pages["/zip"] = (200, {"Content-Type": "text/html", "Content-Encoding": "gzip"}, gzip.compress(b"<html><a href=/inside>x</a>"))
     site.html("/inside", "found")
-    pages, rejects, _file = crawl(site, tmp_path, timeout_s=0.5, max_bytes=100_000)
+    pages, refused, _file = crawl(site, tmp_path, timeout_s=0.5, max_bytes=100_000)
     found = {page.url.removeprefix(site.url): page for page in pages}
-    assert [reject.reason for reject in rejects] == ["timeout"]
+    assert [reject.reason for reject in refused] == ["timeout"]
     assert (len(found["/huge"].body), found["/huge"].truncated) == (100_000, True)
     assert (found["/image"].body, found["/image"].content_type, found["/image"].truncated) == (b"", "image/png", True)
     assert (len(found["/cut"].body), found["/cut"].truncated) == (1000, True)
@@ -177,15 +128,15 @@ def test_slow_huge_and_foreign_answers(site, tmp_path):
 
 def test_private_addresses_are_refused_unless_allowed(site, tmp_path):
     site.html("/", "secret")
-    pages, rejects, _file = crawl(site, tmp_path, allow_private=False)
+    pages, refused, _file = crawl(site, tmp_path, allow_private=False)
     assert pages == []
     assert site.asked == []
-    assert [reject.reason for reject in rejects] == ["private address"]
+    assert [reject.reason for reject in refused] == ["private address"]
 
 
 def test_include_and_exclude(site, tmp_path):
     branching(site, 2, 2)
-    pages, _rejects, _file = crawl(site, tmp_path, include=[f"{site.url}/0/"], exclude=["*/1/"])
+    pages, _refused, _file = crawl(site, tmp_path, include=[f"{site.url}/0/"], exclude=["*/1/"])
     assert paths(site, pages) == ["/", "/0/", "/0/0/"]
 
 
@@ -200,17 +151,19 @@ def test_a_server_that_stops_leaves_rejects(tmp_path):
             if done == 1:
                 site.pages["/x"] = site.pages["/y"] = (200, {"Content-Type": "text/html", "X-Cut": "0", "Content-Length": "99"}, b"<p>cut")
 
-        rejects = crawl_host(host, [f"{host}/"], made, tmp_path, "site", stop)
-    assert [(reject.locator, reject.reason) for reject in rejects] == [(f"{host}/x", "unreachable"), (f"{host}/y", "unreachable")]
+        crawl_host(host, [f"{host}/"], made, tmp_path, "site", stop)
+        refused = list(rejects(tmp_path, "site"))
+    assert [(reject.locator, reject.reason) for reject in refused] == [(f"{host}/x", "unreachable"), (f"{host}/y", "unreachable")]
     assert not list(tmp_path.glob("*.partial"))
-    rejects = crawl_host(host, [f"{host}/"], made, tmp_path, "gone")
-    assert [reject.reason for reject in rejects] == ["robots.txt"]
+    crawl_host(host, [f"{host}/"], made, tmp_path, "gone")
+    refused = list(rejects(tmp_path, "gone"))
+    assert [reject.reason for reject in refused] == ["robots.txt"]
 
 
 def test_killed_and_resumed_gives_equal_bytes(site, tmp_path):
     """SIGKILL in the middle; the second run asks only for what is missing and ends with the bytes of an uninterrupted one."""
     branching(site, 3, 3)
-    _pages, _rejects, whole = crawl(site, tmp_path / "whole")
+    _pages, _refused, whole = crawl(site, tmp_path / "whole")
     total = len(site.asked)
     (tmp_path / "killed").mkdir()
     code = (
@@ -232,7 +185,7 @@ def test_killed_and_resumed_gives_equal_bytes(site, tmp_path):
         folder.mkdir()
         (folder / partial.name).write_bytes(data[: len(data) - cut])
         before = len(site.asked)
-        _pages, _rejects, resumed = crawl(site, folder)
+        _pages, _refused, resumed = crawl(site, folder)
         assert resumed.read_bytes() == whole.read_bytes()
         assert 0 < len(site.asked) - before <= total - 16
 
@@ -241,35 +194,3 @@ def test_two_crawls_of_an_unchanged_site_are_equal(site, tmp_path):
     branching(site, 2, 2)
     first, second = crawl(site, tmp_path / "a")[2], crawl(site, tmp_path / "b")[2]
     assert first.read_bytes() == second.read_bytes()
-
-
-@pytest.mark.parametrize(
-    ("url", "base", "expected"),
-    [
-        ("HTTP://Example.COM:80/a/../b#c", "", "http://example.com/a/../b"),
-        ("../b?x=1&a=2#c", "http://example.com/a/d/", "http://example.com/a/b?x=1&a=2"),
-        ("https://example.com", "", "https://example.com/"),
-        ("/a b/ü", "http://example.com:8080/", "http://example.com:8080/a%20b/%C3%BC"),
-        ("/a%20b", "http://example.com/", "http://example.com/a%20b"),
-        ("//other.example/x", "https://example.com/", "https://other.example/x"),
-        ("http://bücher.example/", "", "http://xn--bcher-kva.example/"),
-        ("mailto:a@example.com", "http://example.com/", None),
-        ("javascript:void(0)", "http://example.com/", None),
-        ("http://user:secret@example.com/", "", None),
-        ("http://example.com:99999/", "", None),
-        ("http://[::1", "", None),
-        ("", "", None),
-        ("http://example.com/" + "x" * 3000, "", None),
-    ],
-)
-def test_canonical(url, base, expected):
-    assert canonical(url, base) == expected
-    if expected:
-        assert canonical(expected) == expected
-
-
-def test_hosts_groups_and_refuses():
-    grouped = hosts(["http://a.example/1", "https://a.example/", "http://a.example:80/2#x", "http://a.example/1"])
-    assert grouped == {"http://a.example": ["http://a.example/1", "http://a.example/2"], "https://a.example": ["https://a.example/"]}
-    with pytest.raises(ValueError, match=r"'http://me:pw@a\.example/' cannot be crawled"):
-        hosts(["http://me:pw@a.example/"])

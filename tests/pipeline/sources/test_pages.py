@@ -118,3 +118,29 @@ def test_all_real_files_add_up(shared_data):
     assert tally.records == table.total()
     assert table["extractor"] == 0
     assert table["document"] > 100
+
+
+@pytest.mark.parametrize(
+    ("head", "headers", "reason"),
+    [
+        ("<meta name=robots content='index, follow, max-image-preview:none'>", {}, None),
+        ("<META NAME='Robots' CONTENT='NOINDEX,follow'>", {}, "robots directive"),
+        ("<meta name=curate content=noai>", {}, "robots directive"),
+        ("<meta name=googlebot content=noindex>", {}, None),
+        ("<!-- <meta name=robots content=noindex> -->", {}, None),
+        ("<script>'<meta name=robots content=noindex>'</script>", {}, None),
+        ("<meta name=robots content=noarchive>", {}, "robots directive"),
+        ("<meta name=robots content=noimageai>", {}, None),
+        ("", {"x_robots_tag": "none"}, "robots directive"),
+        ("", {"x_robots_tag": "otherbot: noindex, unavailable_after: 25 Jun 2010 15:00:00 PST"}, None),
+        ("", {"x_robots_tag": "Curate: noindex"}, "robots directive"),
+        ("", {"tdm_reservation": "1"}, "tdm reservation"),
+        ("<meta name=tdm-reservation content=0>", {"tdm_reservation": "1"}, None),
+        ("<meta name=tdm-reservation content=1>", {"tdm_reservation": "0"}, "tdm reservation"),
+    ],
+)
+def test_what_a_page_says_about_its_use_is_heeded_by_one_setting(head, headers, reason):
+    page = record(ARTICLE.replace(b"<head>", b"<head>" + head.encode()), **headers)
+    found = page_document(page, Extract(), SOURCE)
+    assert (found.reason if isinstance(found, Reject) else None) == reason
+    assert isinstance(page_document(page, Extract(respect_opt_outs=False), SOURCE), Document)

@@ -27,6 +27,7 @@ from pipeline.sources.warc import WebRecord
 from pipeline.stage import perform
 from pipeline.stages.extract import EXTRACT
 from tests.pipeline.corpora import ROOT, long_topics, page, write_config, write_warc
+from tests.pipeline.sources import deadly
 
 DEADLY = "tests.pipeline.sources.deadly"
 DEADLY_WORDS = ("SEGMENTATION-FAULT", "FILLS-MEMORY", "STACK-OVERFLOW")
@@ -173,7 +174,10 @@ def test_isolated_or_not_a_page_gives_the_same():
         "\0",
         "<html><body><p>\ud800</p>".encode("utf-8", "replace").decode(),
     ]
-    found = [[page_document(record(html), Extract(extractor="trafilatura", isolate=isolate), source) for html in made] for isolate in (True, False)]
+    found = [
+        [page_document(record(html), Extract(extractor="trafilatura", isolate=isolate), source) for html in made]
+        for isolate in (True, False)
+    ]
     assert found[0] == found[1]
     assert sum(isinstance(outcome, Document) for outcome in found[0]) >= 6
     assert found[0][8].reason == "page too complex"
@@ -189,13 +193,18 @@ def test_too_many_elements_are_refused_by_their_number():
 def test_pages_that_kill_the_extractor_cost_themselves_and_no_neighbour(tmp_path, monkeypatch):
     """A whole stage: the documents are those of a run without the deadly pages, and every record is accounted for."""
     good = [page(*topic) for topic in long_topics()[:9]]
-    deadly = [(f"http://example.org/{words}", b"<html><body><p>%s</p></body></html>" % words.encode()) for words in DEADLY_WORDS]
-    mixed = [*good[:3], deadly[0], *good[3:4], *deadly[1:], *good[4:]]
-    monkeypatch.setattr(pages, "trafilatura_text", deadly_functions.main_text_or_death)
+    killers = [(f"http://example.org/{words}", b"<html><body><p>%s</p></body></html>" % words.encode()) for words in DEADLY_WORDS]
+    mixed = [*good[:3], killers[0], *good[3:4], *killers[1:], *good[4:]]
+    monkeypatch.setattr(pages, "trafilatura_text", deadly.main_text_or_death)
     found = {}
     for name, chosen in (("good", good), ("mixed", mixed)):
         warc = write_warc(tmp_path / f"{name}.warc.gz", chosen)
-        values = {"name": name, "extract": {"extractor": "trafilatura"}, "output": str(tmp_path), "sources": [{"name": "pages", "kind": "web", "paths": [str(warc)]}]}
+        values = {
+            "name": name,
+            "extract": {"extractor": "trafilatura"},
+            "output": str(tmp_path),
+            "sources": [{"name": "pages", "kind": "web", "paths": [str(warc)]}],
+        }
         config = load(write_config(tmp_path / f"{name}.yaml", values | {"runner": {"workers": 1}}))
         run = Run(config.directory)
         perform(EXTRACT, run, config)
