@@ -151,7 +151,7 @@ def test_blocks_are_what_stands_between_breaks():
     page = "<title>T</title><h1>One &amp; only</h1>text <b>bold</b>text<br>line<br><br>new<ul><li>a<li>b</ul><table><tr><td>c<td>d</table>"
     scanned = scan(page.encode())
     assert block_texts(scanned) == ["One & only", "text boldtext\nline", "new", "a", "b", "c", "d"]
-    assert [tag_of(scanned, block) for block in range(7)] == ["h1", "body", "body", "li", "li", "td", "td"]
+    assert [tag_of(scanned, block) for block in range(7)] == ["h1", "", "", "li", "li", "td", "td"]
     assert scanned.blocks[1, BREAKS] == 2  # the third ended the block
 
 
