@@ -128,6 +128,8 @@ class Extract(Section):
     """A longer record, after decompression, is a reject."""
     max_html_bytes: int = Field(default=8 * MEBIBYTE, ge=1)
     """A longer page is a reject: its parse tree would take about 20 times as much memory."""
+    split_bytes: int = Field(default=64 * MEBIBYTE, ge=MEBIBYTE)
+    """A larger web file is shared out in ranges of so many bytes, as it lies; the documents do not depend on it."""
     screen: Screen = Screen()
 
 
