@@ -77,10 +77,11 @@ class Feed:
             if blank:
                 self.drop(blank)
                 continue
-            # Where uncompressed bytes leave the range shows only here.
-            self.cut = self.plain and self.end is not None and self.position >= self.end
+            if self.plain and self.end is not None and self.position >= self.end:
+                self.cut = True
+                return False
             self.inside = True
-            return not self.cut
+            return True
         return False
 
     def place(self, begin: int, end: int) -> tuple[int, int]:
