@@ -7,7 +7,7 @@ from collections import deque
 from typing import BinaryIO
 
 from pipeline.sources.compression import Chunk, DamagedInput
-from pipeline.sources.warc.members import MAGIC, Layout, is_start, member_chunks, next_start
+from pipeline.sources.warc.members import Layout, is_start, member_chunks, start_behind
 
 
 class Feed:
@@ -106,11 +106,11 @@ class Feed:
     def resynchronise(self) -> int:
         """After damage: go on at the next member that begins with a record; its offset, or else the file's end."""
         assert self.damage is not None
-        search, self.damage = self.damage.member + 1, None
+        place = start_behind(self.stream, self.layout, self.damage)
+        self.damage = None
         self.buffer.clear()
         self.position = self.total
         self.marks.clear()
-        place = next_start(self.stream, self.layout, search, None) if self.layout.packing.kind in MAGIC else None
         if place is None:
             return self.stream.seek(0, io.SEEK_END)
         self.chunks = member_chunks(self.stream, self.layout, place)

@@ -85,6 +85,19 @@ def next_start(stream: BinaryIO, layout: Layout, begin: int, end: int | None) ->
     return None
 
 
+def start_behind(stream: BinaryIO, layout: Layout, damage: DamagedInput) -> int | None:
+    """Where to go on after damage: the next member that begins with a record, which may be one of an archive inside the damaged page.
+
+    Nowhere after a truncated member that began with a record: all bytes to the file's end unpack as its own.
+    """
+    if layout.packing.kind not in MAGIC:
+        return None
+    stream.seek(damage.member)
+    if damage.reason.startswith("truncated") and _probe(read_fully(stream, PROBE_BYTES), layout):
+        return None
+    return next_start(stream, layout, damage.member + 1, None)
+
+
 def _probe(data: bytes, layout: Layout) -> bool:
     """What `chunks` would say of a member with these first bytes."""
     try:
@@ -128,4 +141,4 @@ def _starts_met(stream: BinaryIO, layout: Layout, start: int) -> Iterator[int]:
             yield from (chunk.member for chunk in member_chunks(stream, layout, place) if is_start(chunk, layout))
             place = None
         except DamagedInput as damage:
-            place = next_start(stream, layout, damage.member + 1, None)
+            place = start_behind(stream, layout, damage)

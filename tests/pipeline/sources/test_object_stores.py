@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import gzip
 import io
-import json
 import os
 import random
 import socket
@@ -18,7 +17,7 @@ from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
 import pyarrow.fs as pafs
 import pytest
@@ -29,7 +28,13 @@ from pipeline.sources.records import Tally
 from pipeline.sources.warc import read_records, records
 from tests.pipeline.sources.test_warc import record
 
-CREDENTIALS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": "us-east-1", "AWS_EC2_METADATA_DISABLED": "true"}
+CREDENTIALS = {
+    "AWS_ACCESS_KEY_ID": "test",
+    "AWS_SECRET_ACCESS_KEY": "test",
+    "AWS_DEFAULT_REGION": "us-east-1",
+    "AWS_EC2_METADATA_DISABLED": "true",
+}
+ROOT = Path(__file__).parents[3]
 draw = random.Random(3)
 ARCHIVE = b"".join(gzip.compress(record(number, draw.randbytes(draw.randrange(100, 30_000)))) for number in range(200))
 
@@ -117,7 +122,7 @@ def test_the_endpoint_of_the_environment(store):
     """As every tool for S3 has it: no address in the configuration, one in AWS_ENDPOINT_URL."""
     code = "from pipeline.sources.files import list_inputs; print(len(list_inputs(['s3://crawl/a/*.warc.gz'])))"
     environment = os.environ | {"AWS_ENDPOINT_URL": f"http://{store}"}
-    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False, cwd=Path(__file__).parents[3])
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False, cwd=ROOT)
     assert done.stdout == "2\n", done.stderr
 
 
@@ -146,61 +151,41 @@ def test_an_object_that_changes_meanwhile_is_refused(store):
             stream.read()
 
 
-def test_a_store_that_is_away_is_asked_a_few_times_and_given_up(monkeypatch):
-    """Each of our tries is three of the store's own client, which take it six seconds."""
-    monkeypatch.setattr(ranged, "TRIES", 2)
-    for name, value in CREDENTIALS.items():
-        monkeypatch.setenv(name, value)
-    pauses: list[float] = []
-    monkeypatch.setattr(ranged.Patience.lose, "__defaults__", (0.0, pauses.append))
-    with pytest.raises(ValueError, match="after 2 tries"):
-        remote.describe("s3://crawl/a?endpoint_override=127.0.0.1:9&scheme=http")
-    assert len(pauses) == 1
+class Busy(BaseHTTPRequestHandler):
+    def do_HEAD(self) -> None:
+        self.send_error(503)
 
-
-class Bucket(BaseHTTPRequestHandler):
-    """The two calls of Google's JSON interface that reading takes: an object's description, and its bytes."""
-
-    protocol_version = "HTTP/1.1"
-    faults = 2
-
-    def do_GET(self) -> None:
-        parts = urlsplit(self.path)
-        kind = type(self)
-        if kind.faults:
-            kind.faults -= 1
-            self.give(503, b"busy", "text/plain")
-        elif "alt=media" in parts.query or "/storage/v1/" not in parts.path:
-            wanted = self.headers.get("Range")
-            first, _, last = (wanted or "bytes=0-").removeprefix("bytes=").partition("-")
-            end = min(int(last) + 1, len(ARCHIVE)) if last else len(ARCHIVE)
-            place = f"bytes {first}-{end - 1}/{len(ARCHIVE)}" if wanted else ""
-            self.give(206 if wanted else 200, ARCHIVE[int(first) : end], "application/octet-stream", place)
-        elif unquote(parts.path).endswith("/o/a/1.warc.gz"):
-            about = {"kind": "storage#object", "bucket": "crawl", "name": "a/1.warc.gz", "size": str(len(ARCHIVE)), "generation": "7"}
-            self.give(200, json.dumps(about | {"updated": "2026-01-02T03:04:05.000Z"}).encode(), "application/json")
-        else:
-            self.give(404, b'{"error": {"code": 404, "message": "none"}}', "application/json")
-
-    def give(self, status: int, body: bytes, kind: str, content_range: str = "") -> None:
-        self.send_response(status)
-        self.send_header("Content-Type", kind)
-        self.send_header("Content-Length", str(len(body)))
-        if content_range:
-            self.send_header("Content-Range", content_range)
-        self.end_headers()
-        self.wfile.write(body)
+    do_GET = do_HEAD
 
     def log_message(self, *_words: object) -> None:
         pass
 
 
-def test_an_object_of_google_storage():
-    with ThreadingHTTPServer(("127.0.0.1", 0), Bucket) as server:
+def test_a_store_that_stays_busy_is_given_up(monkeypatch):
+    for name, value in CREDENTIALS.items():
+        monkeypatch.setenv(name, value)
+    # The store's own client takes six seconds for the ten tries within each of ours.
+    monkeypatch.setattr(ranged, "TRIES", 1)
+    with ThreadingHTTPServer(("127.0.0.1", 0), Busy) as server:
         Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
-        url = f"gs://anonymous@crawl/a/1.warc.gz?scheme=http&endpoint_override=127.0.0.1:{server.server_port}&retry_limit_seconds=20"
-        (found,) = list_inputs([url])
-        read = [item.url for begin in (0, 1 << 20) for item in records(url, Tally(), 1 << 24, begin, begin + (1 << 20), found.stamp)]
+        with pytest.raises(ValueError, match="after 1 tries"):
+            remote.describe(f"s3://crawl/a?endpoint_override=127.0.0.1:{server.server_port}&scheme=http")
         server.shutdown()
+
+
+def test_an_object_of_google_storage(tmp_path):
+    (tmp_path / "a").write_bytes(ARCHIVE)
+    command = [sys.executable, "-m", "tests.pipeline.sources.google_storage", str(tmp_path / "a")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT) as server:
+        try:
+            assert server.stdout is not None
+            address = f"scheme=http&endpoint_override=127.0.0.1:{server.stdout.readline().strip()}&retry_limit_seconds=20"
+            url = f"gs://anonymous@crawl/a/1.warc.gz?{address}"
+            (found,) = list_inputs([url])
+            read = [item.url for begin in (0, 1 << 20) for item in records(url, Tally(), 1 << 24, begin, begin + (1 << 20), found.stamp)]
+            with pytest.raises(ValueError, match="is no object"):
+                list_inputs([f"gs://anonymous@crawl/none?{address}"])
+        finally:
+            server.kill()
     assert found.bytes == len(ARCHIVE)
     assert read == [item.url for item in read_records(io.BytesIO(ARCHIVE), Tally(), 1 << 24, 0, 2 << 20)]

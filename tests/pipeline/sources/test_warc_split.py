@@ -5,7 +5,6 @@ from __future__ import annotations
 import gzip
 import io
 import random
-import zlib
 from collections.abc import Callable, Sequence
 
 import pytest
@@ -14,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.sources.records import Reject, Tally
-from pipeline.sources.warc import WebRecord, members, read_records
+from pipeline.sources.warc import members, read_records
 from tests.pipeline.sources.test_warc import record
 
 LIMIT = 1 << 20
@@ -118,3 +117,75 @@ def test_every_split_gives_the_same_outcomes(data, size, sure):
         patch.setattr(members, "SURE_BYTES", sure)
         patch.setattr(members, "LOOK_BACK_BYTES", 2 * sure)
         assert in_ranges(data, max(size, len(data) // 60)) == outcomes(data)
+
+
+@pytest.mark.parametrize("packed", PACKED)
+def test_every_place_to_cut(packed):
+    """Ranges of a single byte."""
+    data = PACKED[packed]([record(number, b"<p>%d" % number * 9) for number in range(4)])
+    assert in_ranges(data, 1) == outcomes(data)
+
+
+@pytest.mark.parametrize(
+    ("packer", "stored"),
+    [(gzip.compress, lambda data: gzip.compress(data, 0)), (gzip.compress, gzip.compress), (zstandard.compress, zstandard.compress)],
+)
+@pytest.mark.parametrize("cut", [None, 300_000])
+def test_members_inside_a_page_are_no_members(packer, stored, cut):
+    """A crawled archive lies in its record as it was, magic numbers, checksums and all; its pages are not this file's."""
+    draw = random.Random(1)
+    inner = b"".join(packer(record(1000 + number, draw.randbytes(20_000))) for number in range(30))
+    before, after = ([record(n, draw.randbytes(9000)) for n in numbers] for numbers in (range(40), range(41, 80)))
+    outer = stored(record(40, inner))
+    # The file's end, and one that is cut right behind a member of the inner archive.
+    data = b"".join(map(packer, before)) + (outer[:cut] if cut else outer + b"".join(map(packer, after)))
+    if stored is not gzip.compress:
+        assert packer(record(1001, b""))[:4] in outer[100_000:]
+    for size in (len(data) - len(outer), 50_000, 333_333, 400_000):
+        found = in_ranges(data, size)
+        assert found == outcomes(data)
+        assert [item[1] for item in found if item[0] == "response"] == [f"http://a.example/{n}" for n in range(40 if cut else 80)]
+
+
+@settings(max_examples=12, deadline=None)
+@given(seed=st.integers(0, 1000), size=st.integers(20_000, 3_000_000), damages=st.integers(0, 4), zstd=st.booleans())
+def test_larger_files_are_entered_without_reading_what_lies_before(seed, size, damages, zstd):
+    """Damage near a cut, where the search has to go back, and far from it; bytes read before a range stay few."""
+    draw = random.Random(seed)
+    packer = zstandard.ZstdCompressor(write_checksum=True).compress if zstd else gzip.compress
+    data = bytearray(b"".join(packer(record(n, draw.randbytes(draw.randrange(200, 40_000)))) for n in range(150)))
+    for _damage in range(damages):
+        data[draw.randrange(10, len(data))] ^= 1 << draw.randrange(8)
+    assert in_ranges(bytes(data), size) == outcomes(bytes(data))
+
+
+class Watched(io.BytesIO):
+    """Remembers the least byte that was read behind the file's beginning, which tells how it is packed."""
+
+    least = 1 << 60
+
+    def read(self, size: int | None = -1) -> bytes:
+        if self.tell() > 1 << 17:
+            self.least = min(self.least, self.tell())
+        return super().read(size)
+
+
+def test_an_intact_file_is_entered_at_the_range():
+    draw = random.Random(4)
+    data = b"".join(gzip.compress(record(n, draw.randbytes(20_000))) for n in range(150))
+    stream = Watched(data)
+    found = list(read_records(stream, Tally(), LIMIT, 1_500_000, 1_600_000))
+    assert 5 <= len(found) <= 10
+    assert stream.least >= 1_500_000
+
+
+def test_real_files_in_ranges(shared_data):
+    """Every file of warc.tar.gz, damaged and odd ones among them, in some sixteen ranges."""
+    checked = 0
+    for path in sorted((shared_data / "warc").rglob("*")):
+        if path.is_file() and path.name not in {"FEATURES.txt", ".unpacked"}:
+            data = path.read_bytes()
+            size = max(1000, len(data) // 16) + len(path.name)
+            assert in_ranges(data, size, 1 << 26) == outcomes(data, limit=1 << 26), path
+            checked += 1
+    assert checked > 80
