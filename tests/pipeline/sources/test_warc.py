@@ -254,7 +254,22 @@ def test_content_codings_are_undone_within_the_cap(coding, packed):
         decode_body(packed, {"content-encoding": coding}, len(TEXT) - 1)
 
 
+def test_a_body_of_many_members_costs_what_its_bytes_cost():
+    """Quadratic work here would be hours."""
+    members = gzip.compress(b"") * 250_000 + gzip.compress(TEXT)
+    assert decode_body(members, {"content-encoding": "gzip"}, 10_000) == TEXT
+    with pytest.raises(PayloadError, match="9 of them"):
+        decode_body(TEXT, {"content-encoding": ", ".join(["identity"] * 9)}, 10_000)
+
+
 def test_a_body_that_ends_early_gives_what_it_holds_and_a_corrupt_one_nothing():
+    long = random.Random(0).randbytes(500_000).hex().encode()
+    packers = {"gzip": gzip.compress, "deflate": zlib.compress, "br": lambda data: brotli.compress(data, quality=3), "zstd": zstandard.compress}
+    for coding, packer in packers.items():
+        packed = packer(long)
+        decoded = decode_body(packed[: len(packed) * 2 // 3], {"content-encoding": coding}, 1 << 20)
+        assert len(decoded) > len(long) // 2, coding
+        assert long.startswith(decoded)
     packed = gzip.compress(random.Random(0).randbytes(5000).hex().encode())
     assert len(decode_body(packed[:3000], {"content-encoding": "gzip"}, 1 << 20)) > 3000
     with pytest.raises(PayloadError, match="content encoding"):
