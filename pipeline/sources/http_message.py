@@ -137,12 +137,17 @@ def _brotli(body: bytes, limit: int) -> bytes:
     if body.lstrip()[:1] == b"<":
         return body
     state = brotli.Decompressor()
-    parts = [state.process(body, output_buffer_limit=limit + 1)]
-    produced = len(parts[0])
-    while produced <= limit and not state.is_finished() and not state.can_accept_more_data():
-        parts.append(state.process(b"", output_buffer_limit=limit + 1 - produced))
+    parts: list[bytes] = []
+    produced, at = 0, 0
+    # Of a body that ends early each call gives 32 kB at most: it is asked until it has no more.
+    while not state.is_finished():
+        piece = body[at : at + PIECE_BYTES] if state.can_accept_more_data() else b""
+        at += len(piece)
+        parts.append(state.process(piece, output_buffer_limit=limit + 1 - produced))
         produced += len(parts[-1])
-    _within(produced, limit)
+        _within(produced, limit)
+        if not piece and not parts[-1]:
+            break
     return b"".join(parts)
 
 
