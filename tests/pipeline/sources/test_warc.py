@@ -264,7 +264,12 @@ def test_a_body_of_many_members_costs_what_its_bytes_cost():
 
 def test_a_body_that_ends_early_gives_what_it_holds_and_a_corrupt_one_nothing():
     long = random.Random(0).randbytes(500_000).hex().encode()
-    packers = {"gzip": gzip.compress, "deflate": zlib.compress, "br": lambda data: brotli.compress(data, quality=3), "zstd": zstandard.compress}
+    packers = {
+        "gzip": gzip.compress,
+        "deflate": zlib.compress,
+        "br": lambda data: brotli.compress(data, quality=3),
+        "zstd": zstandard.compress,
+    }
     for coding, packer in packers.items():
         packed = packer(long)
         decoded = decode_body(packed[: len(packed) * 2 // 3], {"content-encoding": coding}, 1 << 20)
