@@ -6,19 +6,17 @@ it: all of that is delivered, then `DamagedInput` says what is wrong and at whic
 
 from __future__ import annotations
 
-import bz2
 import contextlib
-import lzma
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import BinaryIO, Protocol
+from typing import BinaryIO
 
 import zstandard
 from fastwarc.stream_io import Lz4Reader
 
+from pipeline.sources.decoders import ERRORS, MEMORY_LIMIT_BYTES, OUTPUT_BYTES, Decoder, Gzip, decoder_of, up_to_error
+
 READ_BYTES = 1 << 16
-OUTPUT_BYTES = 1 << 18
 # A member's first step: what these hold decides whether it begins with a record, wherever reading began.
 PROBE_BYTES = 1 << 14
 # Deflate reaches 1,032 : 1 and the densest WARC of the test data 80 : 1; zstd and brotli have no such bound.
@@ -26,7 +24,6 @@ RATIO_LIMIT = 250
 # Below this a high ratio harms nobody.
 RATIO_FREE_BYTES = 64 << 20
 TOTAL_LIMIT_BYTES = 1 << 40
-MEMORY_LIMIT_BYTES = 1 << 28
 
 GZIP = b"\x1f\x8b\x08"
 ZSTD = b"\x28\xb5\x2f\xfd"
@@ -67,66 +64,6 @@ class Chunk:
     end: int
     first: bool
     """Whether they are the first of their member."""
-
-
-class _Decoder(Protocol):
-    """One member. `step` gives its next bytes (at most about OUTPUT_BYTES), how much of the input it used, and whether it is over."""
-
-    def step(self, data: bytes) -> tuple[bytes, int, bool]: ...
-
-
-class _Gzip:
-    def __init__(self, state: zlib._Decompress | None = None) -> None:
-        self.state = state or zlib.decompressobj(31)
-
-    def step(self, data: bytes) -> tuple[bytes, int, bool]:
-        output = self.state.decompress(data, OUTPUT_BYTES)
-        rest = self.state.unused_data if self.state.eof else self.state.unconsumed_tail
-        return output, len(data) - len(rest), self.state.eof
-
-    def copy(self) -> _Gzip:
-        return _Gzip(self.state.copy())
-
-
-class _Buffering:
-    """bzip2 and xz: the decoder keeps what it has not used yet."""
-
-    def __init__(self, state: bz2.BZ2Decompressor | lzma.LZMADecompressor) -> None:
-        self.state = state
-
-    def step(self, data: bytes) -> tuple[bytes, int, bool]:
-        output = self.state.decompress(data, OUTPUT_BYTES)
-        return output, len(data) - len(self.state.unused_data if self.state.eof else b""), self.state.eof
-
-
-class _Zstd:
-    # One 4-byte block of zstd may stand for 128 KiB and the decoder takes no output limit: 512 bytes in are at most 16 MiB out.
-    piece = 512
-
-    def __init__(self, dictionary: bytes) -> None:
-        known = zstandard.ZstdCompressionDict(dictionary) if dictionary else None
-        self.state = zstandard.ZstdDecompressor(dict_data=known, max_window_size=MEMORY_LIMIT_BYTES).decompressobj()
-        self.failure: zstandard.ZstdError | None = None
-
-    def step(self, data: bytes) -> tuple[bytes, int, bool]:
-        if self.failure:
-            raise self.failure
-        outputs, produced, used = [], 0, 0
-        while used < len(data) and produced < OUTPUT_BYTES and not self.state.eof:
-            try:
-                outputs.append(self.state.decompress(data[used : used + self.piece]))
-            except zstandard.ZstdError as error:
-                if not produced:
-                    raise
-                # What the pieces before gave is delivered first.
-                self.failure = error
-                return b"".join(outputs), used, False
-            produced += len(outputs[-1])
-            used = min(used + self.piece, len(data))
-        return b"".join(outputs), used - (len(self.state.unused_data) if self.state.eof else 0), self.state.eof
-
-
-ERRORS = (zlib.error, OSError, EOFError, ValueError, lzma.LZMAError, zstandard.ZstdError)
 
 
 def sniff(beginning: bytes) -> str:
@@ -215,7 +152,7 @@ def chunks(
         if sniff(source.peek(6)) != kind:
             raise DamagedInput(f"no {kind} after the last member", source.offset, source.offset)
         before = total
-        for chunk in _member(source, _decoder(kind, dictionary)):
+        for chunk in _member(source, decoder_of(kind, dictionary)):
             total += len(chunk.data)
             _check_limits(kind, chunk, total - before, total, ratio=ratio, limit=limit)
             yield chunk
@@ -229,16 +166,6 @@ def packing_of(stream: BinaryIO) -> Packing:
         with contextlib.suppress(DamagedInput):
             dictionary = _skippable(source, keep=True)
     return Packing(kind, dictionary)
-
-
-def _decoder(kind: str, dictionary: bytes) -> _Decoder:
-    if kind == "gzip":
-        return _Gzip()
-    if kind == "zstd":
-        return _Zstd(dictionary)
-    if kind == "bzip2":
-        return _Buffering(bz2.BZ2Decompressor())
-    return _Buffering(lzma.LZMADecompressor(format=lzma.FORMAT_XZ, memlimit=MEMORY_LIMIT_BYTES))
 
 
 def _check_limits(kind: str, chunk: Chunk, of_member: int, total: int, *, ratio: float, limit: int) -> None:
@@ -258,7 +185,7 @@ def _skip_padding(source: _Source) -> bool:
     return False
 
 
-def _member(source: _Source, decoder: _Decoder) -> Iterator[Chunk]:
+def _member(source: _Source, decoder: Decoder) -> Iterator[Chunk]:
     """Chunks of one member. A chunk is held back until it is known whether the member's trailer ends it."""
     start, first, size = source.offset, True, PROBE_BYTES
     waiting: Chunk | None = None
@@ -269,19 +196,19 @@ def _member(source: _Source, decoder: _Decoder) -> Iterator[Chunk]:
         if not data and len(output) < OUTPUT_BYTES:
             if waiting:
                 yield waiting
-            raise DamagedInput(f"truncated {_name(decoder)}", source.offset, start)
-        saved = decoder.copy() if isinstance(decoder, _Gzip) and not first else None
+            raise DamagedInput(f"truncated {decoder.name}", source.offset, start)
+        saved = decoder.copy() if isinstance(decoder, Gzip) and not first else None
         try:
             output, used, over = decoder.step(data)
         except ERRORS as error:
             if waiting:
                 yield waiting
-            if isinstance(decoder, _Gzip):
-                output, used = _up_to_error(saved or _Gzip(), data)
+            if isinstance(decoder, Gzip):
+                output, used = up_to_error(saved or Gzip(), data)
                 source.use(used)
                 if output:
                     yield Chunk(output, start, source.offset, first)
-            raise DamagedInput(f"corrupt {_name(decoder)}", source.offset, start, str(error)) from error
+            raise DamagedInput(f"corrupt {decoder.name}", source.offset, start, str(error)) from error
         source.use(used)
         if output or first:
             if waiting:
@@ -293,23 +220,6 @@ def _member(source: _Source, decoder: _Decoder) -> Iterator[Chunk]:
             waiting.end = source.offset
             yield waiting
             return
-
-
-def _name(decoder: _Decoder) -> str:
-    if isinstance(decoder, _Buffering):
-        return "bzip2" if isinstance(decoder.state, bz2.BZ2Decompressor) else "xz"
-    return "gzip" if isinstance(decoder, _Gzip) else "zstd"
-
-
-def _up_to_error(decoder: _Gzip, data: bytes) -> tuple[bytes, int]:
-    """What a failed call would have given up to its corrupt byte (zlib gives nothing), and how many bytes lie before that one."""
-    outputs = []
-    for position in range(len(data)):
-        try:
-            outputs.append(decoder.state.decompress(data[position : position + 1]))
-        except zlib.error:
-            return b"".join(outputs), position
-    return b"".join(outputs), len(data)
 
 
 def _is_skippable(magic: bytes) -> bool:

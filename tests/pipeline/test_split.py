@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bz2
 import gzip
 import random
 from pathlib import Path
@@ -58,6 +59,15 @@ def test_ranges_cover_a_file_and_the_first_keeps_its_name(tmp_path):
     assert parts[0].key == whole.key
     assert len({unit.key for unit in parts}) == len({unit.fingerprint for unit in parts} | {whole.fingerprint}) - 1 == len(parts)
     assert len(planned(tmp_path, path, MEBIBYTE, "table")) == 1
+
+
+@pytest.mark.parametrize(("packer", "ranges"), [(bz2.compress, 1), (bytes, 14), (gzip.compress, 20)])
+def test_how_a_file_is_packed_decides_its_ranges(tmp_path, packer, ranges):
+    """What cannot be entered stays whole; of what is read from its beginning each time there are sixteen ranges at most."""
+    noise = random.Random(0).randbytes(5 * MEBIBYTE)
+    data = packer(noise) * 4 if packer is not bytes else noise * 4 + b"x" * (7 * MEBIBYTE)
+    (tmp_path / "file").write_bytes(data)
+    assert len(planned(tmp_path, str(tmp_path / "file"), MEBIBYTE)) in {ranges, ranges + 1}
 
 
 def test_a_setting_that_cuts_nothing_makes_nothing_stale(tmp_path):

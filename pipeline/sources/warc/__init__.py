@@ -14,14 +14,13 @@ import io
 from collections.abc import Iterator
 from typing import BinaryIO
 
-from pipeline.sources.compression import packing_of
 from pipeline.sources.files import open_input
 from pipeline.sources.records import Reject, Tally
 from pipeline.sources.remote import is_remote
 from pipeline.sources.warc.feed import Feed
 from pipeline.sources.warc.framing import Framing
-from pipeline.sources.warc.members import MAGIC, Layout, first_start
-from pipeline.sources.warc.record import WebRecord, is_arc
+from pipeline.sources.warc.members import MAGIC, first_start, layout_of
+from pipeline.sources.warc.record import WebRecord
 
 __all__ = ["WebRecord", "read_records", "records"]
 
@@ -68,9 +67,8 @@ def read_records(
 
 
 def _owned(stream: BinaryIO, limit: int, begin: int, end: int | None, *, distant: bool) -> Iterator[WebRecord | Reject]:
-    packing = packing_of(stream)
-    stream.seek(0)
-    layout = Layout(packing, is_arc(stream, packing))
+    layout = layout_of(stream)
+    packing = layout.packing
     if packing.kind in MAGIC:
         start = first_start(stream, layout, begin, end)
         if start is not None:

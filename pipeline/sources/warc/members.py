@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from pipeline.sources.compression import GZIP, PROBE_BYTES, ZSTD, Chunk, DamagedInput, Packing, chunks, read_fully
+from pipeline.sources.compression import GZIP, PROBE_BYTES, ZSTD, Chunk, DamagedInput, Packing, chunks, packing_of, read_fully
 from pipeline.sources.warc.record import begins_record
 
 MAGIC = {"gzip": GZIP, "zstd": ZSTD}
@@ -24,6 +24,7 @@ SCAN_BYTES = 1 << 18
 SURE_BYTES = 1 << 18
 LOOK_BACK_BYTES = 1 << 20
 LOOK_BACK_GROWTH = 8
+FIRST_RECORD_BYTES = 1 << 20
 # Members are bounded one by one (`compression.RATIO_LIMIT`); a sum over the file would depend on where reading began.
 NO_LIMIT = 1 << 62
 
@@ -34,6 +35,25 @@ class Layout:
 
     packing: Packing
     arc: bool
+
+
+def layout_of(stream: BinaryIO) -> Layout:
+    """How a file is laid out, by its first record; where damage has that one, by the first whose beginning is to be had nearby."""
+    stream.seek(0)
+    packing = packing_of(stream)
+    either = Layout(packing, arc=True)
+    first = _beginning(stream, either, 0)
+    if packing.kind in MAGIC and not begins_record(first, arc=True):
+        place = next_start(stream, either, 1, FIRST_RECORD_BYTES)
+        first = b"" if place is None else _beginning(stream, either, place)
+    return Layout(packing, not first.startswith(b"WARC/") and begins_record(first, arc=True))
+
+
+def _beginning(stream: BinaryIO, layout: Layout, start: int) -> bytes:
+    try:
+        return next(member_chunks(stream, layout, start)).data.lstrip(b"\r\n")
+    except (StopIteration, DamagedInput):
+        return b""
 
 
 def member_chunks(stream: BinaryIO, layout: Layout, start: int) -> Iterator[Chunk]:

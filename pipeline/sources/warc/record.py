@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import BinaryIO
 
-from pipeline.sources.compression import DamagedInput, Packing, chunks
 from pipeline.sources.http_message import decode_body, parse_head
 from pipeline.sources.records import Reject
 
@@ -48,15 +46,6 @@ class WebRecord:
             PayloadError: it is longer, or corrupt.
         """
         return decode_body(self.body, self.headers, limit) if self.headers else self.body
-
-
-def is_arc(stream: BinaryIO, packing: Packing) -> bool:
-    """Whether a file, from where its stream stands, begins as an ARC does; the stream is moved."""
-    try:
-        beginning = next(chunks(stream, packing=packing)).data
-    except (StopIteration, DamagedInput):
-        return False
-    return begins_record(beginning.lstrip(b"\r\n"), arc=True) and not beginning.startswith(b"WARC/")
 
 
 def begins_record(data: bytes | bytearray, *, arc: bool) -> bool:
