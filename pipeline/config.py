@@ -78,7 +78,8 @@ class Source(Section):
     name: Name
     kind: Kind
     paths: tuple[str, ...] = ()
-    """Files, folders, shell patterns, `https://`, `s3://` or `gs://` objects; a name ending in `.paths.gz` is a list of such paths."""
+    """Files, folders, shell patterns, `https://` URLs, `s3://` or `gs://` objects, folders and patterns; a name ending in `.paths.gz` is a
+    list of such files."""
     path_prefix: str = ""
     """Put before every relative line of a `.paths.gz` list."""
     crawl: Crawl | None = None

@@ -10,6 +10,7 @@ from fnmatch import fnmatchcase
 from typing import BinaryIO, TypeVar
 from urllib.parse import quote, unquote
 
+import pyarrow as pa
 import pyarrow.fs as pafs
 
 from pipeline.sources.http_file import HttpFile, describe_http
@@ -144,6 +145,7 @@ class _ObjectFile(RangedFile):
 
     def __init__(self, url: str, end: int | None, stamp: str | None) -> None:
         super().__init__(url, end)
+        self.file: pa.NativeFile | None = None
         self.system, self.path = _object(url)
         self.stamp = stamp
         self._check()
@@ -159,10 +161,12 @@ class _ObjectFile(RangedFile):
 
     def close(self) -> None:
         """Close the client's file."""
-        self.file.close()
+        if self.file:
+            self.file.close()
         super().close()
 
     def _read(self, offset: int, size: int) -> bytes:
+        assert self.file is not None
         data: bytes = self.file.read_at(size, offset)
         if len(data) < size:
             raise OSError(f"{len(data)} of {size} bytes from byte {offset}")
