@@ -27,6 +27,12 @@ SUPERSETS = {
     "iso-8859-1": "cp1252",
 }
 
+# "<" and a letter, "!" or "?" in 16 bits each, without a mark: detectors take such a page for windows-1252.
+UTF_16_BEGINNINGS = (
+    (re.compile(rb"(?:[\t\n\r ]\0){0,64}<\0[A-Za-z!?]\0"), "utf-16-le"),
+    (re.compile(rb"(?:\0[\t\n\r ]){0,64}\0<\0[A-Za-z!?]"), "utf-16-be"),
+)
+
 _HEADER_CHARSET = re.compile(r"charset\s{0,4}=\s{0,4}[\"']?([\w.:-]{2,40})", re.IGNORECASE)
 _META_CHARSET = re.compile(rb"<(?:meta|\?xml)\b[^<>]{0,300}?\b(?:charset|encoding)\s{0,4}=\s{0,4}[\"']?([\w.:-]{2,40})", re.IGNORECASE)
 
@@ -63,6 +69,9 @@ def _decoded(payload: bytes, content_type: str) -> tuple[str, bool]:
     if declared and declared.startswith("iso2022") and b"\x1b" in payload:
         return payload.decode(declared, "replace"), False
     if b"\0" in payload[:META_BYTES]:
+        for beginning, encoding in UTF_16_BEGINNINGS:
+            if beginning.match(payload):
+                return payload.decode(encoding, "replace"), False
         detected = _codec(detect_encoding(payload[:DETECTED_BYTES]) or "")
         if header and header.startswith("utf-16"):
             return payload.decode(header, "replace"), False

@@ -134,7 +134,8 @@ class Source(Section):
     name: Name
     kind: Kind
     paths: tuple[str, ...] = ()
-    """Files, folders, shell patterns, `https://`, `s3://` or `gs://` objects; a name ending in `.paths.gz` is a list of such paths."""
+    """Files, folders, shell patterns, `https://` URLs, `s3://` or `gs://` objects, folders and patterns; a name ending in `.paths.gz` is a
+    list of such files."""
     path_prefix: str = ""
     """Put before every relative line of a `.paths.gz` list."""
     crawl: Crawl | None = None
@@ -204,6 +205,8 @@ class Extract(Section):
     """A longer record, after decompression, is a reject."""
     max_html_bytes: int = Field(default=8 * MEBIBYTE, ge=1)
     """A longer page is a reject: a parse tree takes about 20 times as much memory."""
+    split_bytes: int = Field(default=64 * MEBIBYTE, ge=MEBIBYTE)
+    """A larger web file is shared out in ranges of so many bytes, as it lies; the documents do not depend on it."""
     as_of: date | None = None
     """The day for which the corpus is made: records of a contract that expired before it are rejects. None: contracts are not checked."""
     respect_opt_outs: bool = True

@@ -6,24 +6,24 @@ it: all of that is delivered, then `DamagedInput` says what is wrong and at whic
 
 from __future__ import annotations
 
-import bz2
-import lzma
-import zlib
+import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import BinaryIO, Protocol
+from typing import BinaryIO
 
 import zstandard
 from fastwarc.stream_io import Lz4Reader
 
+from pipeline.sources.decoders import ERRORS, MEMORY_LIMIT_BYTES, OUTPUT_BYTES, Decoder, Gzip, decoder_of, up_to_error
+
 READ_BYTES = 1 << 16
-OUTPUT_BYTES = 1 << 18
+# A member's first step: what these hold decides whether it begins with a record, wherever reading began.
+PROBE_BYTES = 1 << 14
 # Deflate reaches 1,032 : 1 and the densest WARC of the test data 80 : 1; zstd and brotli have no such bound.
 RATIO_LIMIT = 250
 # Below this a high ratio harms nobody.
 RATIO_FREE_BYTES = 64 << 20
 TOTAL_LIMIT_BYTES = 1 << 40
-MEMORY_LIMIT_BYTES = 1 << 28
 
 GZIP = b"\x1f\x8b\x08"
 ZSTD = b"\x28\xb5\x2f\xfd"
@@ -47,6 +47,14 @@ class DamagedInput(Exception):  # noqa: N818 -- it tells of the input, the reade
         self.reason, self.offset, self.member, self.words = reason, offset, member, words
 
 
+@dataclass(frozen=True, slots=True)
+class Packing:
+    """What a reader that begins inside a file has to know of its beginning: `sniff`'s name, and the dictionary of a zstd file or b''."""
+
+    kind: str
+    dictionary: bytes = b""
+
+
 @dataclass(slots=True)
 class Chunk:
     """Uncompressed bytes. `member` is where their member begins in the file; the file up to `end` suffices to read them."""
@@ -56,58 +64,6 @@ class Chunk:
     end: int
     first: bool
     """Whether they are the first of their member."""
-
-
-class _Decoder(Protocol):
-    """One member. `step` gives its next bytes (at most about OUTPUT_BYTES), the input it did not use, and whether the member is over."""
-
-    def step(self, data: bytes) -> tuple[bytes, bytes, bool]: ...
-
-
-class _Gzip:
-    errors: tuple[type[Exception], ...] = (zlib.error,)
-
-    def __init__(self, state: zlib._Decompress | None = None) -> None:
-        self.state = state or zlib.decompressobj(31)
-
-    def step(self, data: bytes) -> tuple[bytes, bytes, bool]:
-        output = self.state.decompress(data, OUTPUT_BYTES)
-        return output, self.state.unused_data if self.state.eof else self.state.unconsumed_tail, self.state.eof
-
-    def copy(self) -> _Gzip:
-        return _Gzip(self.state.copy())
-
-
-class _Buffering:
-    """bzip2 and xz: the decoder keeps what it has not used yet."""
-
-    def __init__(self, state: bz2.BZ2Decompressor | lzma.LZMADecompressor) -> None:
-        self.state = state
-
-    def step(self, data: bytes) -> tuple[bytes, bytes, bool]:
-        output = self.state.decompress(data, OUTPUT_BYTES)
-        return output, self.state.unused_data if self.state.eof else b"", self.state.eof
-
-
-class _Zstd:
-    # One 4-byte block of zstd may stand for 128 KiB and the decoder takes no output limit: 512 bytes in are at most 16 MiB out.
-    piece = 512
-
-    def __init__(self, dictionary: bytes) -> None:
-        known = zstandard.ZstdCompressionDict(dictionary) if dictionary else None
-        self.state = zstandard.ZstdDecompressor(dict_data=known, max_window_size=MEMORY_LIMIT_BYTES).decompressobj()
-
-    def step(self, data: bytes) -> tuple[bytes, bytes, bool]:
-        outputs, produced, used = [], 0, 0
-        while used < len(data) and produced < OUTPUT_BYTES and not self.state.eof:
-            outputs.append(self.state.decompress(data[used : used + self.piece]))
-            produced += len(outputs[-1])
-            used += self.piece
-        rest = self.state.unused_data + data[used:] if self.state.eof else data[used:]
-        return b"".join(outputs), rest, self.state.eof
-
-
-ERRORS = (zlib.error, OSError, EOFError, ValueError, lzma.LZMAError, zstandard.ZstdError)
 
 
 def sniff(beginning: bytes) -> str:
@@ -130,70 +86,86 @@ def read_fully(stream: BinaryIO, size: int) -> bytes:
     return b"".join(parts)
 
 
+class _Source:
+    """A stream read forwards, with what was read of it and not used yet."""
+
+    def __init__(self, stream: BinaryIO, offset: int) -> None:
+        self.stream, self.offset = stream, offset
+        self.held, self.at = b"", 0
+
+    def peek(self, size: int) -> bytes:
+        """The next `size` bytes, fewer only at the end; they stay."""
+        have = len(self.held) - self.at
+        if have < size:
+            self.held = self.held[self.at :] + read_fully(self.stream, max(READ_BYTES, size - have))
+            self.at = 0
+        return self.held[self.at : self.at + size]
+
+    def use(self, size: int) -> None:
+        self.at += size
+        self.offset += size
+
+    def read(self, size: int) -> bytes:
+        data = self.peek(size)
+        self.use(len(data))
+        return data
+
+
 def chunks(
     stream: BinaryIO,
     ratio: float = RATIO_LIMIT,
     limit: int = TOTAL_LIMIT_BYTES,
     start: int = 0,
+    packing: Packing | None = None,
 ) -> Iterator[Chunk]:
     """Uncompressed bytes of a stream positioned at its byte `start`, in order, cut at member boundaries.
+
+    A member gives the same chunks whatever lies before it: its first chunk is what its first PROBE_BYTES hold.
 
     Args:
         stream: file, compressed or not; only read forwards.
         ratio: uncompressed bytes allowed per compressed byte of a member, once it exceeds RATIO_FREE_BYTES.
         limit: uncompressed bytes allowed in all.
         start: offset of the stream's next byte in its file, added to every offset.
+        packing: of the file; needed where `start` is not its beginning.
 
     Raises:
         DamagedInput: truncated or corrupt data, bytes after the last member that are no member, or a limit exceeded.
     """
-    raw = read_fully(stream, READ_BYTES)
-    kind = sniff(raw)
+    source = _Source(stream, start)
+    kind, dictionary = (packing.kind, packing.dictionary) if packing else (sniff(source.peek(6)), b"")
     if kind == "plain":
-        yield from _plain(stream, raw, start)
+        first = True
+        while data := source.read(READ_BYTES):
+            yield Chunk(data, source.offset - len(data), source.offset, first)
+            first = False
         return
     if kind == "lz4":
-        yield from _lz4(stream, raw, start, ratio, limit)
+        yield from _lz4(stream, source.held, start, ratio, limit)
         return
-    offset, dictionary, total = start, b"", 0
-    while True:
-        raw, offset = _after_padding(stream, raw, offset)
-        if not raw:
-            return
-        if len(raw) < 18:
-            raw += read_fully(stream, READ_BYTES)
-        if kind == "zstd" and raw[1:4] == ZSTD_DICTIONARY[1:] and raw[0] & 0xF0 == 0x50:
-            content, raw, offset = _skippable(stream, raw, offset)
-            dictionary = _dictionary(content, offset) if offset - len(content) - 8 == start else dictionary
+    total = 0
+    while _skip_padding(source):
+        if kind == "zstd" and _is_skippable(source.peek(4)):
+            content = _skippable(source, keep=source.offset == 0)
+            dictionary = content or dictionary
             continue
-        if sniff(raw) != kind:
-            raise DamagedInput(f"no {kind} after the last member", offset, offset)
+        if sniff(source.peek(6)) != kind:
+            raise DamagedInput(f"no {kind} after the last member", source.offset, source.offset)
         before = total
-        for chunk, rest in _member(stream, raw, offset, _decoder(kind, dictionary), kind):
+        for chunk in _member(source, decoder_of(kind, dictionary)):
             total += len(chunk.data)
             _check_limits(kind, chunk, total - before, total, ratio=ratio, limit=limit)
             yield chunk
-            raw, end = rest, chunk.end
-        offset = end
 
 
-def _plain(stream: BinaryIO, raw: bytes, offset: int) -> Iterator[Chunk]:
-    first = True
-    while raw:
-        yield Chunk(raw, offset, offset + len(raw), first)
-        offset += len(raw)
-        first = False
-        raw = read_fully(stream, READ_BYTES)
-
-
-def _decoder(kind: str, dictionary: bytes) -> _Decoder:
-    if kind == "gzip":
-        return _Gzip()
-    if kind == "zstd":
-        return _Zstd(dictionary)
-    if kind == "bzip2":
-        return _Buffering(bz2.BZ2Decompressor())
-    return _Buffering(lzma.LZMADecompressor(format=lzma.FORMAT_XZ, memlimit=MEMORY_LIMIT_BYTES))
+def packing_of(stream: BinaryIO) -> Packing:
+    """How a file is packed, by its beginning, from where the stream stands; a dictionary that is damaged is none."""
+    source = _Source(stream, 0)
+    kind, dictionary = sniff(source.peek(6)), b""
+    if kind == "zstd" and _is_skippable(source.peek(4)):
+        with contextlib.suppress(DamagedInput):
+            dictionary = _skippable(source, keep=True)
+    return Packing(kind, dictionary)
 
 
 def _check_limits(kind: str, chunk: Chunk, of_member: int, total: int, *, ratio: float, limit: int) -> None:
@@ -203,86 +175,80 @@ def _check_limits(kind: str, chunk: Chunk, of_member: int, total: int, *, ratio:
         raise DamagedInput("decompression limit", chunk.end, chunk.member, f"more than {limit} bytes")
 
 
-def _after_padding(stream: BinaryIO, raw: bytes, offset: int) -> tuple[bytes, int]:
-    """The input without the zero bytes that tapes and xz leave between members."""
-    while True:
-        rest = raw.lstrip(b"\0")
-        offset += len(raw) - len(rest)
-        if rest:
-            return rest, offset
-        raw = read_fully(stream, READ_BYTES)
-        if not raw:
-            return b"", offset
+def _skip_padding(source: _Source) -> bool:
+    """Pass over the zero bytes that tapes and xz leave between members; whether anything follows."""
+    while data := source.peek(PROBE_BYTES):
+        zeros = len(data) - len(data.lstrip(b"\0"))
+        source.use(zeros)
+        if zeros < len(data):
+            return True
+    return False
 
 
-def _member(stream: BinaryIO, raw: bytes, start: int, decoder: _Decoder, kind: str) -> Iterator[tuple[Chunk, bytes]]:
-    """Chunks of one member with the input left after each. A chunk is held back until it is known whether the member's trailer ends it."""
-    offset, first = start, True
+def _member(source: _Source, decoder: Decoder) -> Iterator[Chunk]:
+    """Chunks of one member. A chunk is held back until it is known whether the member's trailer ends it."""
+    start, first, size = source.offset, True, PROBE_BYTES
     waiting: Chunk | None = None
-    saved: _Gzip | None = None
+    output = b""
     while True:
+        data = source.peek(size)
+        # A full output may leave more of it in the decoder although the input is used up.
+        if not data and len(output) < OUTPUT_BYTES:
+            if waiting:
+                yield waiting
+            raise DamagedInput(f"truncated {decoder.name}", source.offset, start)
+        saved = decoder.copy() if isinstance(decoder, Gzip) and not first else None
         try:
-            output, rest, over = decoder.step(raw)
+            output, used, over = decoder.step(data)
         except ERRORS as error:
             if waiting:
-                yield waiting, b""
-            output, offset = _up_to_error(saved or (_Gzip() if kind == "gzip" else None), raw, offset)
-            if output:
-                yield Chunk(output, start, offset, first), b""
-            raise DamagedInput(f"corrupt {kind}", offset, start, str(error)) from error
-        offset += len(raw) - len(rest)
-        raw = rest
-        if output:
+                yield waiting
+            if isinstance(decoder, Gzip):
+                output, used = up_to_error(saved or Gzip(), data)
+                source.use(used)
+                if output:
+                    yield Chunk(output, start, source.offset, first)
+            raise DamagedInput(f"corrupt {decoder.name}", source.offset, start, str(error)) from error
+        source.use(used)
+        if output or first:
             if waiting:
-                yield waiting, raw
-            waiting, first = Chunk(output, start, offset, first), False
+                yield waiting
+            waiting = Chunk(output, start, source.offset, first)
+        first, size = False, READ_BYTES
         if over:
-            waiting = waiting or Chunk(b"", start, offset, first)
-            waiting.end = offset
-            yield waiting, raw
+            assert waiting is not None
+            waiting.end = source.offset
+            yield waiting
             return
-        # A full output may leave more of it in the decoder although the input is used up.
-        if not raw and len(output) < OUTPUT_BYTES:
-            raw = read_fully(stream, READ_BYTES)
-            if not raw:
-                if waiting:
-                    yield waiting, b""
-                raise DamagedInput(f"truncated {kind}", offset, start)
-        if isinstance(decoder, _Gzip):
-            saved = decoder.copy()
 
 
-def _up_to_error(decoder: _Gzip | None, raw: bytes, offset: int) -> tuple[bytes, int]:
-    """What a failed call would have given up to its corrupt byte (zlib gives nothing), and that byte's offset."""
-    if decoder is None:
-        return b"", offset
-    outputs = []
-    for position in range(len(raw)):
-        try:
-            outputs.append(decoder.state.decompress(raw[position : position + 1]))
-        except zlib.error:
-            return b"".join(outputs), offset + position
-    return b"".join(outputs), offset + len(raw)
+def _is_skippable(magic: bytes) -> bool:
+    """Whether a zstd frame holds no data (RFC 8878, section 3.1.2)."""
+    return magic[1:4] == ZSTD_DICTIONARY[1:] and magic[0] & 0xF0 == 0x50
 
 
-def _skippable(stream: BinaryIO, raw: bytes, offset: int) -> tuple[bytes, bytes, int]:
-    size = int.from_bytes(raw[4:8], "little")
-    if size > MEMORY_LIMIT_BYTES:
-        raise DamagedInput("corrupt zstd", offset, offset, f"skippable frame of {size} bytes")
-    if len(raw) < 8 + size:
-        raw += read_fully(stream, 8 + size - len(raw))
-    if len(raw) < 8 + size:
-        raise DamagedInput("truncated zstd", offset + len(raw), offset)
-    return raw[8 : 8 + size], raw[8 + size :], offset + 8 + size
-
-
-def _dictionary(content: bytes, offset: int) -> bytes:
+def _skippable(source: _Source, *, keep: bool) -> bytes:
+    """Pass over a skippable frame; the dictionary in it where `keep` is set and it holds one."""
+    start = source.offset
+    head = source.read(8)
+    missing = int.from_bytes(head[4:8], "little")
+    keep = keep and head[:4] == ZSTD_DICTIONARY
+    if keep and missing > MEMORY_LIMIT_BYTES:
+        raise DamagedInput("corrupt zstd", start, start, f"dictionary of {missing} bytes")
+    parts = []
+    while len(head) == 8 and missing and (data := source.read(min(missing, READ_BYTES))):
+        missing -= len(data)
+        if keep:
+            parts.append(data)
+    if missing or len(head) < 8:
+        raise DamagedInput("truncated zstd", source.offset, start)
+    content = b"".join(parts)
     if not content.startswith(ZSTD):
         return content
     try:
-        return zstandard.ZstdDecompressor().decompress(content, max_output_size=MEMORY_LIMIT_BYTES)
+        return zstandard.ZstdDecompressor(max_window_size=MEMORY_LIMIT_BYTES).decompress(content, max_output_size=MEMORY_LIMIT_BYTES)
     except zstandard.ZstdError as error:
-        raise DamagedInput("corrupt zstd", offset, offset, f"dictionary: {error}") from error
+        raise DamagedInput("corrupt zstd", start, start, f"dictionary: {error}") from error
 
 
 class _Remainder:

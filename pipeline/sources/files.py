@@ -19,7 +19,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 from pipeline.sources.compression import RATIO_LIMIT, TOTAL_LIMIT_BYTES, Chunk, DamagedInput, chunks
-from pipeline.sources.remote import describe, is_remote, open_remote
+from pipeline.sources.ranged import Remote
+from pipeline.sources.remote import describe, expand, is_pattern, is_remote, open_remote
 
 LIST_SUFFIX = ".paths.gz"
 LIST_LINE_BYTES = 1 << 16
@@ -34,49 +35,61 @@ class Input:
     path: str
     bytes: int
     stamp: str
+    ranges: bool = True
+    """Whether a part of it can be had without what lies before."""
 
 
 def list_inputs(patterns: Sequence[str], path_prefix: str = "", exclude: Sequence[str] = ()) -> list[Input]:
     """The files that patterns stand for: in the order of the patterns, within a pattern sorted by path, each file once.
 
     Args:
-        patterns: files, folders (walked), shell patterns, URLs, and `.paths.gz` lists of any of the first and last.
+        patterns: files, folders (walked), shell patterns, URLs (of `s3://` and `gs://` also patterns and, ending in a slash, folders), and
+            `.paths.gz` lists of files and single URLs.
         path_prefix: put before every relative line of a list.
         exclude: shell patterns over the path within its folder (for a file named directly, its name).
 
     Raises:
         ValueError: a pattern matches nothing, or a file or folder is missing, unreadable or not a regular file.
     """
-    found: dict[str, Path | None] = {}
+    found: dict[str, Remote | None] = {}
     for pattern in patterns:
-        for path, inner in _matches(pattern, path_prefix):
+        for path, inner, known in _matches(pattern, path_prefix):
             if not any(fnmatchcase(inner, unwanted) for unwanted in exclude):
-                found.setdefault(path, None if is_remote(path) else Path(path))
-    urls = [path for path, local in found.items() if local is None]
+                found.setdefault(path, known)
+    unknown = [path for path, known in found.items() if known is None and is_remote(path)]
     with ThreadPoolExecutor(CONNECTIONS) as pool:
-        remotes = dict(zip(urls, pool.map(describe, urls), strict=True)) if urls else {}
+        found |= dict(zip(unknown, pool.map(describe, unknown), strict=True)) if unknown else {}
     inputs = []
-    for path, local in found.items():
-        if local is None:
-            inputs.append(Input(path, remotes[path].bytes, remotes[path].stamp))
+    for path, remote in found.items():
+        if remote is not None:
+            inputs.append(Input(path, remote.bytes, remote.stamp, remote.ranges))
         else:
-            size, changed_ns = _readable(local)
-            inputs.append(Input(path, size, f"{size}-{changed_ns}"))
+            status = _readable(Path(path))
+            inputs.append(Input(path, status.st_size, _stamp(status)))
     return inputs
 
 
-def open_input(path: str) -> BinaryIO:
+def open_input(path: str, end: int | None = None, stamp: str | None = None) -> BinaryIO:
     """A local or remote file as a seekable binary stream; a remote one is retried and resumed within bounds.
 
+    Args:
+        path: as `Input.path`.
+        end: where the part that is wanted ends: of a remote file, little behind it is asked for. None: the file's end.
+        stamp: as `Input.stamp`, of the version that is wanted; None: any.
+
     Raises:
-        ValueError: it cannot be opened (or, for a remote one, later cannot be read on).
+        ValueError: it cannot be opened, or is another version (or, for a remote one, later cannot be read on).
     """
     if is_remote(path):
-        return open_remote(path)
+        return open_remote(path, end, stamp)
     try:
-        return Path(path).open("rb")
+        stream = Path(path).open("rb")  # noqa: SIM115 -- the caller closes it
     except OSError as error:
         raise _refused(path, error) from error
+    if stamp is not None and stamp != _stamp(os.fstat(stream.fileno())):
+        stream.close()
+        raise ValueError(f"{path!r} changed since its parts were planned; run again")
+    return stream
 
 
 def open_decompressed(path: str, limit_ratio: float = RATIO_LIMIT, limit_bytes: int = TOTAL_LIMIT_BYTES) -> Decompressed:
@@ -192,12 +205,18 @@ class Decompressed(io.BufferedIOBase):
         return taken[0] if len(taken) == 1 else b"".join(taken)
 
 
-def _matches(pattern: str, path_prefix: str) -> list[tuple[str, str]]:
-    """Paths with their names within the folder or list that gave them."""
-    if pattern.endswith(LIST_SUFFIX):
-        return [(line, line) for line in _listed(pattern, path_prefix)]
+def _matches(pattern: str, path_prefix: str) -> list[tuple[str, str, Remote | None]]:
+    """Paths with their names within the folder or list that gave them; for what a store listed, also what it said of each."""
+    if is_pattern(pattern):
+        return [*expand(pattern)]
+    if pattern.partition("?")[0].endswith(LIST_SUFFIX):
+        return [(line, line, None) for line in _listed(pattern, path_prefix)]
     if is_remote(pattern):
-        return [(pattern, pattern.rpartition("/")[2])]
+        return [(pattern, pattern.rpartition("/")[2], None)]
+    return [(path, inner, None) for path, inner in _local_matches(pattern)]
+
+
+def _local_matches(pattern: str) -> list[tuple[str, str]]:
     if "://" in pattern:
         raise ValueError(f"{pattern!r} is of no kind that is read; give a local path or an https://, s3:// or gs:// URL")
     path = Path(pattern)
@@ -260,14 +279,18 @@ def _listed(path: str, path_prefix: str) -> list[str]:
     return lines
 
 
-def _readable(path: Path) -> tuple[int, int]:
-    """Size in bytes and time of change in ns of a regular file that may be read."""
+def _stamp(status: os.stat_result) -> str:
+    return f"{status.st_size}-{status.st_mtime_ns}"
+
+
+def _readable(path: Path) -> os.stat_result:
+    """Of a regular file that may be read."""
     try:
         status = path.stat()
         if not stat.S_ISREG(status.st_mode):
             raise ValueError(f"{str(path)!r} is not a regular file; leave it out")
         with path.open("rb"):
-            return status.st_size, status.st_mtime_ns
+            return status
     except OSError as error:
         raise _refused(str(path), error) from error
 

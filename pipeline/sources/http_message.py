@@ -13,6 +13,8 @@ STATUS = re.compile(rb"HTTP/\d(?:\.\d)?[ \t]+(\d{3})")
 HEAD_BYTES = 1 << 17
 WINDOW_LIMIT_BYTES = 1 << 27
 PIECE_BYTES = 1 << 14
+# Each may swell a body to the cap anew.
+CODINGS = 8
 BLANK_LINE = re.compile(rb"\r?\n\r?\n")
 
 
@@ -53,11 +55,13 @@ def decode_body(body: bytes, headers: dict[str, str], limit: int) -> bytes:
     ends early gives what it holds.
 
     Raises:
-        PayloadError: a coding is unknown or corrupt, or the body exceeds `limit` bytes.
+        PayloadError: a coding is unknown or corrupt, there are more than CODINGS, or the body exceeds `limit` bytes.
     """
     if "chunked" in headers.get("transfer-encoding", "").lower():
         body = dechunk(body)
     codings = [coding.strip().lower() for coding in headers.get("content-encoding", "").split(",")]
+    if len(codings) > CODINGS:
+        raise PayloadError("content encoding", f"{len(codings)} of them")
     for coding in reversed(codings):
         if coding in {"", "identity", "none", "utf-8", "8bit", "binary"}:
             continue
@@ -104,13 +108,18 @@ def _inflated(state: zlib._Decompress, body: bytes, limit: int) -> bytes:
 def _gzip(body: bytes, limit: int) -> bytes:
     if not body.startswith(b"\x1f\x8b"):
         return body
-    parts, produced = [], 0
+    parts, produced, at = [], 0, 0
     # Several members are one body (RFC 9110 section 8.4.1.3 refers to RFC 1952); what follows them is dropped.
-    while body.startswith(b"\x1f\x8b"):
+    while body.startswith(b"\x1f\x8b", at):
         state = zlib.decompressobj(31)
-        parts.append(_inflated(state, body, limit - produced))
-        produced += len(parts[-1])
-        body = state.unused_data
+        # In pieces: what a member does not use is copied, and 64 MiB may hold three million members.
+        while not state.eof and at < len(body):
+            piece = body[at : at + PIECE_BYTES]
+            parts.append(state.decompress(piece, limit + 1 - produced))
+            produced += len(parts[-1])
+            _within(produced, limit)
+            assert not state.unconsumed_tail, "only a full output leaves input over"
+            at += len(piece) - len(state.unused_data)
     return b"".join(parts)
 
 
@@ -128,12 +137,17 @@ def _brotli(body: bytes, limit: int) -> bytes:
     if body.lstrip()[:1] == b"<":
         return body
     state = brotli.Decompressor()
-    parts = [state.process(body, output_buffer_limit=limit + 1)]
-    produced = len(parts[0])
-    while produced <= limit and not state.is_finished() and not state.can_accept_more_data():
-        parts.append(state.process(b"", output_buffer_limit=limit + 1 - produced))
+    parts: list[bytes] = []
+    produced, at = 0, 0
+    # Of a body that ends early each call gives 32 kB at most: it is asked until it has no more.
+    while not state.is_finished():
+        piece = body[at : at + PIECE_BYTES] if state.can_accept_more_data() else b""
+        at += len(piece)
+        parts.append(state.process(piece, output_buffer_limit=limit + 1 - produced))
         produced += len(parts[-1])
-    _within(produced, limit)
+        _within(produced, limit)
+        if not piece and not parts[-1]:
+            break
     return b"".join(parts)
 
 

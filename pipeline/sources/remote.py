@@ -1,39 +1,30 @@
-"""Objects behind https://, s3:// and gs://: their size and version, and a file over them that outlives broken connections."""
+"""Objects behind https://, s3:// and gs://: which there are, their size and version, and each as a file that outlives faults."""
 
 from __future__ import annotations
 
 import functools
 import io
-import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import BinaryIO, cast
+import re
+from collections.abc import Callable, Sequence
+from fnmatch import fnmatchcase
+from typing import BinaryIO, TypeVar
+from urllib.parse import quote, unquote
 
+import pyarrow as pa
 import pyarrow.fs as pafs
-import urllib3
+
+from pipeline.sources.http_file import HttpFile, describe_http
+from pipeline.sources.ranged import Patience, RangedFile, Remote
 
 HTTP = ("http://", "https://")
 OBJECT_STORES = ("s3://", "gs://", "gcs://")
-TRIES = 6
-PAUSE_S = 1.0
-LONGEST_PAUSE_S = 60.0
-TIMEOUT = urllib3.Timeout(connect=20, read=60)
-RETRIED = frozenset({408, 425, 429, 500, 502, 503, 504})
-BUFFER_BYTES = 1 << 18
-HEADERS = {"User-Agent": "curate/0.1 (corpus builder)", "Accept-Encoding": "identity"}
-
-
-@dataclass(frozen=True)
-class Remote:
-    """Size in bytes (-1 where the server does not say) and a stamp that changes with the content (ETag, or time of change)."""
-
-    bytes: int
-    stamp: str
-
-
-@functools.cache
-def _pool() -> urllib3.PoolManager:
-    return urllib3.PoolManager(maxsize=16, timeout=TIMEOUT, retries=False, headers=HEADERS)
+BUFFER_BYTES = 1 << 16
+_WILD = re.compile(r"[*\[]")
+# What a store says of a request that will not go better the next time.
+_REFUSED = re.compile(
+    r"ACCESS_DENIED|NO_SUCH|NOT_FOUND|INVALID_ACCESS_KEY|SIGNATURE|VALIDATION|HTTP status 4(?!08|25|29)\d\d|not found", re.IGNORECASE
+)
+Answer = TypeVar("Answer")
 
 
 def is_remote(path: str) -> bool:
@@ -48,153 +39,145 @@ def describe(url: str) -> Remote:
         ValueError: it does not exist, is refused, or cannot be reached after bounded retries.
     """
     if url.startswith(HTTP):
-        answer = _asked(url, "HEAD", {})
-        answer.release_conn()
-        size = answer.headers.get("Content-Length", "")
-        return Remote(int(size) if size.isdigit() else -1, answer.headers.get("ETag") or answer.headers.get("Last-Modified") or size)
+        return describe_http(url)
     system, path = _object(url)
-    try:
-        info = system.get_file_info(path)
-    except OSError as error:
-        raise ValueError(f"{url!r} cannot be read: {' '.join(str(error).split())}") from error
-    if info.type != pafs.FileType.File:
-        raise ValueError(f"{url!r} is no object; give the path of an existing one")
-    return Remote(info.size, f"{info.mtime_ns}")
+    return _described(url, _tried(url, lambda: system.get_file_info(path)))
 
 
-def open_remote(url: str) -> BinaryIO:
+def open_remote(url: str, end: int | None = None, stamp: str | None = None) -> BinaryIO:
     """An object as a seekable binary file.
+
+    Args:
+        url: of one object.
+        end: where the part that is wanted ends: little behind it is asked for. None: the object's end.
+        stamp: `Remote.stamp` of the version that is wanted; None: any.
 
     Raises:
         ValueError: it does not exist, is refused, or cannot be reached; while reading, also that it changed or stays unreachable.
     """
-    if url.startswith(HTTP):
-        return io.BufferedReader(_HttpFile(url), BUFFER_BYTES)
-    system, path = _object(url)
-    try:
-        return cast("BinaryIO", io.BufferedReader(cast("io.RawIOBase", system.open_input_file(path)), BUFFER_BYTES))
-    except OSError as error:
-        raise ValueError(f"{url!r} cannot be read: {' '.join(str(error).split())}") from error
+    file = HttpFile(url, end, stamp) if url.startswith(HTTP) else _ObjectFile(url, end, stamp)
+    return io.BufferedReader(file, BUFFER_BYTES)
+
+
+def is_pattern(url: str) -> bool:
+    """Whether a URL stands for objects of a store: it holds `*` or `[`, or ends in a slash. An https:// URL never does."""
+    key = url.partition("?")[0]
+    return url.startswith(OBJECT_STORES) and (bool(_WILD.search(key)) or key.endswith("/"))
+
+
+def expand(url: str) -> list[tuple[str, str, Remote]]:
+    """URL, name within the pattern's fixed part, and description of each object that a pattern stands for, sorted by URL.
+
+    `*` and `[…]` stay within one level of the key, `**` does not; a pattern that ends in a slash is all below it.
+
+    Raises:
+        ValueError: the store cannot be asked, or no object matches.
+    """
+    address, mark, query = url.partition("?")
+    scheme, _, pattern = address.partition("://")
+    wild = _WILD.search(pattern)
+    fixed = pattern[: pattern.rfind("/", 0, wild.start() if wild else len(pattern)) + 1]
+    if not fixed:
+        raise ValueError(f"{url!r} has a pattern for its bucket; name the bucket")
+    system, folder = _object(f"{scheme}://{fixed}{mark}{query}")
+    steps = unquote(pattern[len(fixed) :] or "**").split("/")
+    selector = pafs.FileSelector(folder.rstrip("/"), recursive=len(steps) > 1 or "**" in steps, allow_not_found=True)
+    found = []
+    for info in _tried(url, lambda: system.get_file_info(selector)):
+        inner = info.path[len(folder) :]
+        if info.type == pafs.FileType.File and _fits(inner.split("/"), steps):
+            name = f"{scheme}://{fixed}{quote(inner)}{mark}{query}"
+            found.append((name, inner, _described(name, info)))
+    if not found:
+        raise ValueError(f"{url!r} matches no object; correct the pattern")
+    return sorted(found, key=lambda item: item[0])
+
+
+def _fits(names: Sequence[str], steps: Sequence[str]) -> bool:
+    if not steps or not names:
+        return not names and not steps
+    if steps[0] == "**":
+        return any(_fits(names[skipped:], steps[1:]) for skipped in range(len(names))) or len(steps) == 1
+    return fnmatchcase(names[0], steps[0]) and _fits(names[1:], steps[1:])
+
+
+@functools.lru_cache(maxsize=64)
+def _system(url: str) -> pafs.FileSystem:
+    return pafs.FileSystem.from_uri(url)[0]
 
 
 def _object(url: str) -> tuple[pafs.FileSystem, str]:
+    """The store, made once for each bucket (to find its region takes a request), and the path in it."""
+    address, mark, query = url.partition("?")
+    scheme, _, path = address.partition("://")
+    bucket, _, key = path.partition("/")
     try:
-        return cast("tuple[pafs.FileSystem, str]", pafs.FileSystem.from_uri(url))
+        # Credentials that stand in the address are no part of the path.
+        return _system(f"{scheme}://{bucket}{mark}{query}"), f"{bucket.rpartition('@')[2]}/{unquote(key)}"
     except (OSError, ValueError) as error:
-        raise ValueError(f"{url!r} cannot be read: {' '.join(str(error).split())}") from error
+        raise ValueError(f"{url!r} cannot be read: {_words(error)}") from error
 
 
-def _asked(url: str, method: str, headers: Mapping[str, str], pause: Callable[[float], None] = time.sleep) -> urllib3.BaseHTTPResponse:
-    """One request, tried again on a broken connection and on the statuses of an overloaded server, with doubling pauses."""
-    words = ""
-    for attempt in range(TRIES):
-        wait = PAUSE_S * 2**attempt
+def _described(url: str, info: pafs.FileInfo) -> Remote:
+    if info.type != pafs.FileType.File:
+        raise ValueError(f"{url!r} is no object; give the path of an existing one")
+    return Remote(info.size, f"{info.size}-{info.mtime_ns}")
+
+
+def _tried(url: str, ask: Callable[[], Answer], patience: Patience | None = None) -> Answer:
+    """A store's answer, asked for again where it was only busy or out of reach (after the store's client has tried three times)."""
+    patience = patience or Patience(url)
+    while True:
         try:
-            answer = _pool().request(
-                method,
-                url,
-                headers={**HEADERS, **headers},
-                preload_content=False,
-                decode_content=False,
-                redirect=True,
-                retries=urllib3.Retry(0, redirect=5),
-            )
-        except urllib3.exceptions.HTTPError as error:
-            words = " ".join(str(error).split())
+            answer = ask()
+        except OSError as error:
+            words = _words(error)
+            if isinstance(error, FileNotFoundError | PermissionError) or _REFUSED.search(words):
+                raise ValueError(f"{url!r} cannot be read: {words}") from error
+            patience.lose(words)
         else:
-            if answer.status < 400:
-                return answer
-            # Not released: the next request would find the unread body of this answer in the connection.
-            answer.close()
-            words = f"HTTP status {answer.status}"
-            if answer.status not in RETRIED:
-                raise ValueError(f"{url!r} cannot be read: {words}")
-            asked = answer.headers.get("Retry-After", "")
-            wait = max(wait, float(asked) if asked.isdigit() else 0.0)
-        if attempt + 1 < TRIES:
-            pause(min(wait, LONGEST_PAUSE_S))
-    raise ValueError(f"{url!r} cannot be read after {TRIES} tries: {words}")
+            patience.regain()
+            return answer
 
 
-class _HttpFile(io.RawIOBase):
-    """A URL as a file: read forwards in one request; after a break, or a seek, asked for again from the byte that comes next."""
+class _ObjectFile(RangedFile):
+    """An object of a store as a file: one request for each window."""
 
-    def __init__(self, url: str) -> None:
-        self.url, self.position, self.failures = url, 0, 0
-        self.answer: urllib3.BaseHTTPResponse | None = None
-        self.size = -1
-        self.stamp: str | None = None
-        self._connect()
+    def __init__(self, url: str, end: int | None, stamp: str | None) -> None:
+        super().__init__(url, end)
+        self.file: pa.NativeFile | None = None
+        self.system, self.path = _object(url)
+        self.stamp = stamp
+        self._check()
+        self.file = _tried(url, lambda: self.system.open_input_file(self.path))
 
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def tell(self) -> int:
-        return self.position
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        if whence == io.SEEK_END and self.size < 0:
-            raise OSError(f"{self.url!r} does not say its size")
-        target = offset + (0, self.position, self.size)[whence]
-        if target != self.position:
-            self._hang_up()
-            self.position = target
-        return target
-
-    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
-        while not 0 <= self.size <= self.position:
-            try:
-                data = self._connect().read(len(buffer))
-            except urllib3.exceptions.HTTPError as error:
-                self._failed(" ".join(str(error).split()))
-                continue
-            if data:
-                buffer[: len(data)] = data
-                self.position += len(data)
-                self.failures = 0
-                return len(data)
-            if self.size < 0:
-                return 0
-            self._failed("the connection closed early")
-        return 0
+    def fetch(self, offset: int, size: int) -> bytes:
+        """As `RangedFile.fetch`."""
+        # The client gives no version with the bytes: it is asked for with each window, before and after.
+        self._check()
+        data = _tried(self.url, lambda: self._read(offset, size))
+        self._check()
+        return data
 
     def close(self) -> None:
-        self._hang_up()
+        """Close the client's file."""
+        if self.file:
+            self.file.close()
         super().close()
 
-    def _hang_up(self) -> None:
-        if self.answer:
-            self.answer.close()
-            self.answer = None
+    def _read(self, offset: int, size: int) -> bytes:
+        assert self.file is not None
+        data: bytes = self.file.read_at(size, offset)
+        if len(data) < size:
+            raise OSError(f"{len(data)} of {size} bytes from byte {offset}")
+        return data
 
-    def _failed(self, words: str) -> None:
-        self._hang_up()
-        self.failures += 1
-        if self.failures >= TRIES:
-            raise ValueError(f"{self.url!r} cannot be read beyond byte {self.position} after {TRIES} tries: {words}")
-        time.sleep(min(PAUSE_S * 2 ** (self.failures - 1), LONGEST_PAUSE_S))
-
-    def _connect(self) -> urllib3.BaseHTTPResponse:
-        if self.answer:
-            return self.answer
-        answer = _asked(self.url, "GET", {"Range": f"bytes={self.position}-"} if self.position else {})
-        length = answer.headers.get("Content-Length", "")
-        stamp = answer.headers.get("ETag") or answer.headers.get("Last-Modified") or ""
-        if self.stamp is None:
-            self.stamp, self.size = stamp, int(length) if length.isdigit() else -1
-        elif stamp != self.stamp:
-            answer.close()
+    def _check(self) -> None:
+        found = describe(self.url)
+        if self.stamp is not None and found.stamp != self.stamp:
             raise ValueError(f"{self.url!r} changed while it was read; run again")
-        self.answer = answer
-        if self.position and answer.status != 206:
-            self._skip(answer)
-        return answer
+        self.stamp, self.size = found.stamp, found.bytes
 
-    def _skip(self, answer: urllib3.BaseHTTPResponse) -> None:
-        """The server does not know ranges: read up to where we were."""
-        missing = self.position
-        while missing and (data := answer.read(min(missing, BUFFER_BYTES))):
-            missing -= len(data)
+
+def _words(error: BaseException) -> str:
+    return " ".join(str(error).split())

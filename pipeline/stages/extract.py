@@ -52,11 +52,11 @@ def signals_schema(config: Config) -> pa.Schema:
 
 
 def plan(run: Run, config: Config) -> Sequence[SourceUnit]:
-    """A unit per large file or group of small ones."""
+    """A unit per large file or range of one, or group of small ones."""
     dedup = config.dedup
     settings = [
         VERSION,
-        config.extract.model_dump(mode="json"),
+        config.extract.model_dump(mode="json", exclude={"split_bytes"}),
         _model_digest(config),
         config.filter.language.model,
         dedup.ngram,
@@ -84,7 +84,7 @@ def outcomes(unit: SourceUnit, source: Source, config: Config, tally: Tally) -> 
         screen = config.extract.screen
         model = language_model(config.filter.language.model) if screen.languages else None
         for path in unit.paths:
-            for record in web_records(path, tally, config.extract.max_record_bytes):
+            for record in web_records(path, tally, config.extract.max_record_bytes, unit.begin, unit.end, unit.stamp):
                 yield path, record if isinstance(record, Reject) else pages.page_document(record, config.extract, source, model)
     elif unit.kind == "code" and unit.root:
         found = code.outcomes(unit.root, source, config.extract, tally, paths=unit.paths, revision=unit.revision)
@@ -111,12 +111,14 @@ def _under_contract(items: Iterable[tuple[str, Outcome]], source: Source, config
             yield path, outcome
 
 
-def web_records(path: str, tally: Tally, max_record_bytes: int) -> Iterator[WebRecord | Reject]:
-    """Records of a WARC, WET or ARC file, or the one record of a page saved by itself."""
-    if saved.is_page(path):
+def web_records(
+    path: str, tally: Tally, max_record_bytes: int, begin: int = 0, end: int | None = None, stamp: str | None = None
+) -> Iterator[WebRecord | Reject]:
+    """Records of a WARC, WET or ARC file that begin in a range of it, or the one record of a page saved by itself."""
+    if not saved.is_page(path):
+        yield from warc.records(path, tally, max_record_bytes, begin, end, stamp)
+    elif begin == 0:
         yield saved.page_record(path, tally, max_record_bytes)
-    else:
-        yield from warc.records(path, tally, max_record_bytes)
 
 
 def extract_unit(unit: SourceUnit, run: Run, config: Config) -> None:

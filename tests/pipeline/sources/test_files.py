@@ -16,10 +16,8 @@ import zstandard
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.sources import remote
 from pipeline.sources.compression import DamagedInput
-from pipeline.sources.files import Decompressed, list_inputs, open_decompressed, open_input
-from tests.pipeline.sources.site import Site, serve
+from pipeline.sources.files import Decompressed, list_inputs, open_decompressed
 
 COMPRESSORS = {"plain": bytes, "gzip": gzip.compress, "bzip2": bz2.compress, "xz": lzma.compress, "zstd": zstandard.compress}
 
@@ -190,52 +188,6 @@ def test_a_long_line_comes_in_pieces(tmp_path):
         assert len(stream.readline(1_000_000)) == 1_000_000
         assert stream.readline() == b"x" * 3_000_000 + b"\n"
         assert stream.read() == b"end"
-
-
-@pytest.fixture
-def site(monkeypatch):
-    monkeypatch.setattr(remote, "PAUSE_S", 0.01)
-    with serve(Site()) as running:
-        yield running
-
-
-def test_a_remote_file_outlives_faults(site):
-    """503, 429, and connections that break in the middle: the same bytes, and no byte asked for twice."""
-    data = random.Random(0).randbytes(3_000_000)
-
-    def flaky(count: int):
-        faults = {1: (503, {}, b""), 2: (429, {"Retry-After": "0"}, b""), 3: (200, {"ETag": "v1", "X-Cut": "1000000"}, data)}
-        return faults.get(count, (200, {"ETag": "v1", "X-Cut": "2500000" if count == 4 else "3000000"}, data))
-
-    site.pages["/file"] = flaky
-    with open_input(f"{site.url}/file") as stream:
-        assert stream.read() == data
-    assert site.ranges == ["bytes=1000000-", "bytes=2500000-"]
-
-
-def test_a_server_without_ranges(site):
-    data = random.Random(1).randbytes(600_000)
-    site.pages["/file"] = lambda count: (200, {"X-No-Ranges": "1", "X-Cut": "300000" if count == 1 else "600000"}, data)
-    with open_input(f"{site.url}/file") as stream:
-        assert stream.read() == data
-
-
-def test_remote_inputs_are_described_and_refused(site):
-    site.pages["/a.txt"] = (200, {"ETag": "abc"}, b"12345")
-    (found,) = list_inputs([f"{site.url}/a.txt"])
-    assert (found.bytes, found.stamp) == (5, "abc")
-    with pytest.raises(ValueError, match="HTTP status 404"):
-        list_inputs([f"{site.url}/none"])
-    site.pages["/busy"] = (503, {}, b"")
-    with pytest.raises(ValueError, match="after 6 tries: HTTP status 503"):
-        open_input(f"{site.url}/busy")
-
-
-def test_a_file_that_changes_meanwhile_is_refused(site):
-    data = bytes(1_000_000)
-    site.pages["/file"] = lambda count: (200, {"ETag": f"v{count}", "X-Cut": "400000"}, data)
-    with open_input(f"{site.url}/file") as stream, pytest.raises(ValueError, match="changed while it was read"):
-        stream.read()
 
 
 def test_decompressed_is_a_file_for_others(tmp_path):

@@ -211,6 +211,45 @@ def test_what_is_wrong_is_said(tmp_path, name, data, reasons, good):
     assert (tally.records, tally.bytes) == (len(outcomes), len(data))
 
 
+@pytest.mark.parametrize("left", range(9))
+def test_a_member_cut_in_its_checksum_gives_its_record_and_a_reject(tmp_path, left):
+    """The record's own length shows that all of it is there; that its checksum is not is said once, at the byte where the file ends."""
+    packed = gzip.compress(RECORDS[0]) + gzip.compress(RECORDS[1])
+    data = packed[: len(packed) - 8 + left]
+    (tmp_path / "file").write_bytes(data)
+    outcomes, _ = read(tmp_path / "file")
+    assert [outcome.url[-1] for outcome in outcomes if isinstance(outcome, WebRecord)] == ["0", "1"]
+    rejects = [(reject.reason, reject.offset, reject.length) for reject in damage(outcomes)]
+    assert rejects == ([("truncated gzip", len(data), 0)] if left < 8 else [])
+
+
+def test_a_dictionary_that_is_not_there(tmp_path):
+    """Frames that name a dictionary which the file does not hold are rejects, and those that need none are read."""
+    dictionary = zstandard.train_dictionary(1 << 10, [record(n % 40, b"<p>%d" % n * 20) for n in range(400)])
+    packer = zstandard.ZstdCompressor(dict_data=dictionary)
+    (tmp_path / "file").write_bytes(packer.compress(RECORDS[0]) + zstandard.compress(RECORDS[1]) + packer.compress(RECORDS[2]))
+    outcomes, _ = read(tmp_path / "file")
+    assert [outcome.reason if isinstance(outcome, Reject) else outcome.url[-1] for outcome in outcomes] == [
+        "corrupt zstd",
+        "1",
+        "corrupt zstd",
+    ]
+    assert "ictionary" in outcomes[0].error
+
+
+def test_an_arc_whose_first_member_is_damaged(tmp_path):
+    line = b"http://a.example/%d 1.2.3.4 20200102030405 text/html 5\nhello\n"
+    members = [
+        gzip.compress(b"filedesc://a.arc 0.0.0.0 20200101000000 text/plain 5\n1 0 T\n"),
+        *(gzip.compress(line % n) for n in range(3)),
+    ]
+    data = bytearray(b"".join(members))
+    data[12] ^= 0xFF
+    (tmp_path / "file").write_bytes(data)
+    outcomes, _ = read(tmp_path / "file")
+    assert [outcome.reason if isinstance(outcome, Reject) else outcome.url[-1] for outcome in outcomes] == ["corrupt gzip", "0", "1", "2"]
+
+
 def test_a_record_over_the_cap_is_passed_over(tmp_path):
     big = record(1, b"<p>" + b"long " * 1_000_000)
     for packed in PACKED.values():
@@ -254,7 +293,27 @@ def test_content_codings_are_undone_within_the_cap(coding, packed):
         decode_body(packed, {"content-encoding": coding}, len(TEXT) - 1)
 
 
+def test_a_body_of_many_members_costs_what_its_bytes_cost():
+    """Quadratic work here would be hours."""
+    members = gzip.compress(b"") * 250_000 + gzip.compress(TEXT)
+    assert decode_body(members, {"content-encoding": "gzip"}, 10_000) == TEXT
+    with pytest.raises(PayloadError, match="9 of them"):
+        decode_body(TEXT, {"content-encoding": ", ".join(["identity"] * 9)}, 10_000)
+
+
 def test_a_body_that_ends_early_gives_what_it_holds_and_a_corrupt_one_nothing():
+    long = random.Random(0).randbytes(500_000).hex().encode()
+    packers = {
+        "gzip": gzip.compress,
+        "deflate": zlib.compress,
+        "br": lambda data: brotli.compress(data, quality=3),
+        "zstd": zstandard.compress,
+    }
+    for coding, packer in packers.items():
+        packed = packer(long)
+        decoded = decode_body(packed[: len(packed) * 2 // 3], {"content-encoding": coding}, 1 << 20)
+        assert len(decoded) > len(long) // 2, coding
+        assert long.startswith(decoded)
     packed = gzip.compress(random.Random(0).randbytes(5000).hex().encode())
     assert len(decode_body(packed[:3000], {"content-encoding": "gzip"}, 1 << 20)) > 3000
     with pytest.raises(PayloadError, match="content encoding"):
