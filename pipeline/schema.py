@@ -20,6 +20,7 @@ DOCUMENTS = pa.schema(
         ("input", pa.string()),
         ("offset", pa.int64()),  # byte range of the record within its input
         ("length", pa.int64()),
+        ("payload_digest", pa.binary(16)),  # xxh3-128 of a web page's decoded payload; null for other kinds
     ]
 )
 

@@ -14,9 +14,10 @@ from filters.html import MainText, decode_html, main_text, plain_text, too_compl
 from filters.language import LanguageModel
 from filters.licence import UNKNOWN, page_licence
 from filters.text import normalise_text
-from pipeline.config import Extract, Screen, Source
+from pipeline.config import Extract, Source
 from pipeline.sources.http_message import PayloadError
 from pipeline.sources.records import Document, Reject
+from pipeline.sources.screen import payload_digest, screen_payload, screen_text, screen_url
 from pipeline.sources.warc import WebRecord
 
 HTML = frozenset({"text/html", "application/xhtml+xml"})
@@ -48,6 +49,8 @@ def page_document(record: WebRecord, extract: Extract, source: Source, language_
     if record.status != 200:
         return reject(f"http status {record.status}")
     try:
+        if record.type != "file" and (refused := screen_url(record.url, extract.screen)):
+            return reject(*refused)
         kind = media_type(record)
         if urlsplit(record.url).path == "/robots.txt":
             return reject("robots.txt")
@@ -60,6 +63,9 @@ def page_document(record: WebRecord, extract: Extract, source: Source, language_
         return reject("no web address", str(error))
     if len(payload) > extract.max_html_bytes:
         return reject("page too long", f"{len(payload)} bytes, more than {extract.max_html_bytes}")
+    digest = payload_digest(payload)
+    if refused := screen_payload(digest, extract.screen):
+        return reject(*refused)
     page = decode_html(payload, record.content_type)
     replaced = page.count(REPLACEMENT)
     if replaced > REPLACED_SHARE * len(page):
@@ -80,6 +86,7 @@ def page_document(record: WebRecord, extract: Extract, source: Source, language_
         date=found.date or (record.date if record.date and _DATE.match(record.date) else None),
         offset=record.offset,
         length=record.length,
+        payload_digest=digest,
     )
 
 
@@ -99,25 +106,12 @@ def media_type(record: WebRecord) -> str:
 def _extracted(page: str, kind: str, extract: Extract, language_model: LanguageModel | None) -> MainText | tuple[str, str]:
     """Main text, or the reason and words of a reject."""
     try:
-        screen = extract.screen
-        if screen.languages or screen.minimum_words:
-            failed = _screened(plain_text(page) if kind in HTML else page, screen, language_model)
-            if failed:
-                return failed
+        if (extract.screen.languages or extract.screen.minimum_words) and (
+            refused := screen_text(plain_text(page) if kind in HTML else page, extract.screen, language_model)
+        ):
+            return refused
         if kind in TEXT:
             return MainText(normalise_text(page).strip("\n"), None, None, None)
         return main_text(page, extract.favour, fast=extract.fast)
     except Exception as error:  # noqa: BLE001 -- whatever a parser raises on one page is that page's reject and no other's
         return "extractor failed", f"{type(error).__name__}: {error}"[:300]
-
-
-def _screened(text: str, screen: Screen, language_model: LanguageModel | None) -> tuple[str, str] | None:
-    words = text.split()
-    if len(words) < screen.minimum_words:
-        return "screen words", f"{len(words)} < {screen.minimum_words}"
-    if screen.languages:
-        assert language_model is not None, "a screen of languages needs a model"
-        (language,), (score,) = language_model.identify([" ".join(words)])
-        if language not in screen.languages and score >= screen.language_minimum:
-            return "screen language", f"{language} {score:.2f}"
-    return None

@@ -22,6 +22,8 @@ class Document:
     """ISO 8601 date as the record states it; None where it states none."""
     offset: int = 0
     length: int = 0
+    payload_digest: bytes | None = None
+    """Of a web page: xxh3-128 of its decoded payload."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,13 +21,13 @@ from filters.signature import signatures
 from pipeline.config import Config, Source
 from pipeline.run import Heartbeat, Manifest, PartWriter, Run
 from pipeline.schema import DOCUMENT_ID, DOCUMENTS, REJECTS
-from pipeline.sources import books, code, pages, saved, tables, warc
+from pipeline.sources import books, code, pages, saved, screen, tables, warc
 from pipeline.sources.records import Document, Outcome, Reject, Tally
 from pipeline.sources.units import SourceUnit, plan_units
 from pipeline.sources.warc import WebRecord
 from pipeline.stage import Job, Stage
 
-VERSION = 1
+VERSION = 2
 BATCH_ROWS, BATCH_CHARACTERS = 1000, 16 << 20
 
 
@@ -53,6 +53,7 @@ def plan(run: Run, config: Config) -> Sequence[SourceUnit]:
     settings = [
         VERSION,
         config.extract.model_dump(mode="json"),
+        screen.fingerprint(config.extract.screen, run),
         config.filter.language.model,
         dedup.ngram,
         dedup.bands,
@@ -65,8 +66,8 @@ def plan(run: Run, config: Config) -> Sequence[SourceUnit]:
 def outcomes(unit: SourceUnit, source: Source, config: Config, tally: Tally) -> Iterator[tuple[str, Outcome]]:
     """Each record's input path and what became of it."""
     if unit.kind == "web":
-        screen = config.extract.screen
-        model = language_model(config.filter.language.model) if screen.languages else None
+        screen.load(config.extract.screen)
+        model = language_model(config.filter.language.model) if config.extract.screen.languages else None
         for path in unit.paths:
             for record in web_records(path, tally, config.extract.max_record_bytes):
                 yield path, record if isinstance(record, Reject) else pages.page_document(record, config.extract, source, model)
@@ -144,6 +145,7 @@ def documents_batch(source: Source, kept: Sequence[tuple[str, Document]]) -> pa.
         [_printable(path) for path, _ in kept],
         [document.offset for _, document in kept],
         [document.length for _, document in kept],
+        [document.payload_digest for _, document in kept],
     ]
     return pa.RecordBatch.from_arrays(
         [pa.array(column, field.type) for column, field in zip(columns, DOCUMENTS, strict=True)], schema=DOCUMENTS
@@ -249,8 +251,9 @@ def _printable(text: str) -> str:
 
 
 def _work(job: Job) -> None:
-    # Read the model here first, so that a wrong path is one line before any worker starts.
+    # Read the model and the screen's lists here first, so that a wrong path is one line before any worker starts.
     language_model(job.config.filter.language.model)
+    screen.load(job.config.extract.screen)
     job.each(job.units, extract_unit)
 
 
