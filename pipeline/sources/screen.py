@@ -14,11 +14,12 @@ depend on files and workers; dedup decides that, by declared order, and keeps th
 
 from __future__ import annotations
 
+import difflib
 import functools
 import html
 import itertools
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from importlib.metadata import version
 from pathlib import Path
 
@@ -43,6 +44,8 @@ READ_BYTES = 1 << 20
 DIGEST_ROWS = 1 << 16
 # Four pieces of 400 characters: see benchmarks/LOG.md for what other numbers of other sizes refuse and spare.
 PIECES, PIECE_CHARACTERS = 4, 400
+# Languages that score less are not summed: fastText finds the others faster without them.
+LEAST_SCORE = 0.01
 
 _PARQUET = b"PAR1"
 _HEX_DIGEST = re.compile(rb"[0-9a-fA-F]{32}")
@@ -92,8 +95,9 @@ def screen_text(text: str | bytes, screen: Screen, model: LanguageModel | None) 
     """
     if not (screen.minimum_words or screen.languages):
         return None
+    has_references = isinstance(text, bytes)
     if isinstance(text, bytes):
-        text = html.unescape(text.decode("utf-8", "replace")) if b"&" in text else text.decode("utf-8", "replace")
+        text = text.decode("utf-8", "replace")
     if screen.minimum_words:
         words = len(text.split(None, screen.minimum_words))
         if words < screen.minimum_words:
@@ -101,16 +105,18 @@ def screen_text(text: str | bytes, screen: Screen, model: LanguageModel | None) 
             words = sum(1 for _ in itertools.islice(_WORD.finditer(text), screen.minimum_words))
         if words < screen.minimum_words:
             return "screen words", f"{words} < {screen.minimum_words}"
-    return _language_refusal(text, screen, model) if screen.languages else None
-
-
-def _language_refusal(text: str, screen: Screen, model: LanguageModel | None) -> Refusal | None:
+    if not screen.languages:
+        return None
     assert model is not None, "a screen of languages needs a model"
+    parts = pieces(text, PIECES, PIECE_CHARACTERS)
+    return _language_refusal([html.unescape(part) for part in parts] if has_references else parts, screen, model)
+
+
+def _language_refusal(parts: Sequence[str], screen: Screen, model: LanguageModel) -> Refusal | None:
     best, best_score, most = "", 0.0, 0.0
     # From the second piece on: a page's beginning is the least like its text, and most pages of a kept language are done with one piece.
-    parts = pieces(text, PIECES, PIECE_CHARACTERS)
     for part in [*parts[1:], *parts[:1]]:
-        scores = model.scores(part, 0.01)
+        scores = model.scores(part, min(LEAST_SCORE, screen.language_score))
         most = max(most, sum(scores.get(language, 0.0) for language in screen.languages))
         if most >= screen.language_score:
             return None
@@ -144,12 +150,16 @@ def fingerprint(screen: Screen, run: Run) -> list[object]:
     return found
 
 
-def load(screen: Screen) -> None:
+def load(screen: Screen, model: LanguageModel | None = None) -> None:
     """Read lists and digests now, where an error is the user's to see; the tests of pages find them read.
 
     Raises:
-        ValueError: one of them is not there, cannot be read, or is none.
+        ValueError: one of them is not there, cannot be read, or is none; or the model does not know a language.
     """
+    for language in screen.languages if model else ():
+        if model and language not in model.labels:
+            near = ", ".join(repr(label) for label in difflib.get_close_matches(language, model.labels, cutoff=0.4)) or "others"
+            raise ValueError(f"extract.screen.languages: {language!r} is not a language of {model.path.name}; it knows {near}")
     url_rules(screen.urls)
     seen_payloads(screen.seen)
 

@@ -66,8 +66,8 @@ def plan(run: Run, config: Config) -> Sequence[SourceUnit]:
 def outcomes(unit: SourceUnit, source: Source, config: Config, tally: Tally) -> Iterator[tuple[str, Outcome]]:
     """Each record's input path and what became of it."""
     if unit.kind == "web":
-        screen.load(config.extract.screen)
         model = language_model(config.filter.language.model) if config.extract.screen.languages else None
+        screen.load(config.extract.screen, model)
         for path in unit.paths:
             for record in web_records(path, tally, config.extract.max_record_bytes):
                 yield path, record if isinstance(record, Reject) else pages.page_document(record, config.extract, source, model)
@@ -252,8 +252,7 @@ def _printable(text: str) -> str:
 
 def _work(job: Job) -> None:
     # Read the model and the screen's lists here first, so that a wrong path is one line before any worker starts.
-    language_model(job.config.filter.language.model)
-    screen.load(job.config.extract.screen)
+    screen.load(job.config.extract.screen, language_model(job.config.filter.language.model))
     job.each(job.units, extract_unit)
 
 
