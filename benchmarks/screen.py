@@ -188,6 +188,7 @@ def main() -> None:
         "html_bytes": sum(len(page.html.encode()) for page in pages),
         "gold_pages": len(gold),
         "gold_collections": dict(Counter(page.collection for page in gold)),
+        "gold_languages": dict(Counter(page.language for page in gold).most_common()),
         "url_entries": sum(len(rules.block) for rules in [screen.url_rules(asked.urls)] if rules),
         "pages_that_would_be_kept": len(found.kept),
         "pages_of_a_sure_language": len(found.languages),
