@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import gzip
+import html
 import json
 import re
 import zlib
@@ -21,7 +22,8 @@ from benchmarks.environments import ROOT
 from benchmarks.gold import load
 from filters.charset import utf8_html
 from filters.extractor.labels import registered_domain
-from filters.html import plain_text
+from filters.extractor.render import plain_bytes
+from filters.extractor.scan import scan
 from pipeline.sources.records import Tally
 from pipeline.sources.warc import WebRecord, records
 
@@ -65,7 +67,7 @@ def phrase_pages(data: Path) -> Iterator[dict[str, Any]]:
 def other_tools_pages(data: Path) -> Iterator[dict[str, Any]]:
     """Pages whose gold is the output of readability.js or of newspaper, where there is any, and of defuddle's fixtures without gold."""
     for folder in sorted((data / "html" / "readability").iterdir()):
-        gold = plain_text(read(folder / "expected.html.gz").decode())
+        gold = html.unescape(plain_bytes(scan(read(folder / "expected.html.gz"))).decode())
         yield {"url": f"readability:{folder.name}", "html": read(folder / "source.html.gz"), "text": gold, "gold_share": OTHER_TOOLS_SHARE}
     texts = {path.name.split(".txt")[0]: path for path in (data / "html" / "newspaper" / "text").iterdir()}
     for path in sorted((data / "html" / "newspaper" / "html").iterdir()):

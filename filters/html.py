@@ -1,4 +1,4 @@
-"""Web pages to text by libraries: all visible text, and main text by trafilatura or resiliparse."""
+"""Main text of web pages by libraries: trafilatura and resiliparse."""
 
 from __future__ import annotations
 
@@ -36,11 +36,6 @@ def too_complex(html: str) -> str:
         if attributes > TAG_ATTRIBUTES:
             return f"{attributes} attributes in one tag"
     return ""
-
-
-def plain_text(html: str) -> str:
-    """All visible text of a page, menus and footers included, by resiliparse: about 0.4 ms for 20 kB of HTML."""
-    return extract_plain_text(html, preserve_formatting=True, list_bullets=False, alt_texts=False)
 
 
 def resiliparse_text(html: str) -> str:

@@ -39,6 +39,22 @@ def bundled_model() -> Path:
     return path
 
 
+def pieces(text: str, most: int, characters: int) -> list[str]:
+    """Parts of a text to be judged each by itself, on one line each: evenly spread from its beginning to its end.
+
+    Args:
+        text: any length; at most `2 * most * characters` of it are looked at.
+        most: pieces; a text of fewer than `most * characters` gives fewer.
+        characters: of a piece. Twice as many are cut and runs of blanks in them made one, since plain text may be mostly indentation.
+    """
+    count = max(1, min(most, -(-len(text) // characters)))
+    width = 2 * characters if len(text) >= 2 * count * characters else characters
+    step = (len(text) - width) / (count - 1) if count > 1 else 0.0
+    starts = [int(place * step) for place in range(count)]
+    lines = (" ".join(text[start : start + width].split())[:characters] for start in starts)
+    return [line for line in lines if line]
+
+
 def excerpt(text: str) -> str:
     """What of a text is judged, on one line: all of it up to 4,000 characters, else the first 2,000 and four samples of 500 spread evenly
     over the rest.
@@ -97,3 +113,10 @@ class LanguageModel:
                     # The softmax table of a quantised model can give a little over 1.
                     scores[row] = min(1.0, float(score[0]))
         return languages, scores
+
+    def scores(self, text: str, least: float) -> dict[str, float]:
+        """Every language that scores at least this for a text on one line; none for a text of blanks."""
+        if not text:
+            return {}
+        (labels,), (found,) = self._model.f.multilinePredict([text + "\n"], len(self.labels), least, "strict")
+        return {label.removeprefix(_LABEL): min(1.0, float(score)) for label, score in zip(labels, found, strict=True)}

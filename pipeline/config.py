@@ -15,6 +15,7 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from filters import url_rules
 from filters.presets import PRESETS
 from trainer.settings import TrainSettings
 
@@ -172,14 +173,52 @@ class Source(Section):
         return self
 
 
-class Screen(Section):
-    """Cheap tests of a page's plain text before the costly extraction; a page that fails is a reject."""
+class UrlScreen(Section):
+    """Rules over a page's address, asked before its payload is decoded; entries are as `filters.url_rules` says. None: no rule."""
 
+    block_lists: tuple[str, ...] = ()
+    """Local files, one domain or address a line, plain or compressed; or folders, of which all files named `domains` and `urls` are read,
+    as the UT1 blacklists lie."""
+    block: tuple[str, ...] = ()
+    """Further entries: `example.com` with its subdomains, `example.com/path`, `.github.io` for all that lies beneath a public suffix."""
+    allow_lists: tuple[str, ...] = ()
+    """The same of what alone is kept."""
+    allow: tuple[str, ...] = ()
+    words: tuple[str, ...] = ()
+    """A page with one of these whole words in its path is refused; `/part/` is a whole part of the path."""
+    soft_words: tuple[str, ...] = ()
+    soft_words_least: int = Field(default=2, ge=1)
+    """A page with this many different soft words in its path is refused."""
+
+    @field_validator("block", "allow")
+    @classmethod
+    def _entries(cls, entries: tuple[str, ...]) -> tuple[str, ...]:
+        for entry in entries:
+            url_rules.entry_key(entry)
+        return entries
+
+    @field_validator("words", "soft_words")
+    @classmethod
+    def _words(cls, words: tuple[str, ...]) -> tuple[str, ...]:
+        for word in words:
+            if wrong := url_rules.word_error(word):
+                raise ValueError(wrong)
+        return words
+
+
+class Screen(Section):
+    """Cheap tests of a page before the costly extraction; a page that fails is a reject."""
+
+    urls: UrlScreen = UrlScreen()
+    seen: tuple[str, ...] = ()
+    """Earlier runs (their directories), whose documents' payloads are not read again; or files with payload digests: Parquet with a column
+    `payload_digest`, or text with 32 hexadecimal digits a line."""
     languages: tuple[str, ...] = ()
     """Keep pages in these (fastText codes); none: all."""
-    language_minimum: Share = 0.65
-    """A page is refused when another language scores at least this."""
+    language_score: Share = 0.1
+    """A page is refused when its languages together score less than this in every sample of its plain text."""
     minimum_words: int = Field(default=0, ge=0)
+    """Words of the plain text, each character of a script without spaces counting as one."""
 
 
 class Extract(Section):

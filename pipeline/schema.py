@@ -24,6 +24,7 @@ DOCUMENTS = pa.schema(
         ("stated_language", pa.string()),  # by the record itself; what was identified is in signals/
         ("provider", pa.string()),  # of the contract under which the source was delivered
         ("expires", pa.string()),  # ISO 8601 day, the last of the contract
+        ("payload_digest", pa.binary(16)),  # xxh3-128 of a web page's decoded payload; null for other kinds
     ]
 )
 

@@ -49,6 +49,14 @@ def render(scanned: Scan, kept: npt.NDArray[np.bool_], *, markdown: bool = False
     return shown(out[:size].tobytes())
 
 
+def plain_bytes(scanned: Scan) -> bytes:
+    """Everything that a page shows, menus and footers included, in UTF-8 with its entities as they are written."""
+    kept = np.ones(len(scanned.blocks), np.bool_)
+    out = np.empty(len(scanned.text) + 8 * len(kept), np.uint8)
+    around = _surroundings(scanned.elements)
+    return out[: _plain(scanned.text, scanned.blocks, kept, around, _data_rows(scanned.blocks, kept, around), out)].tobytes()
+
+
 def shown(data: bytes) -> str:
     """Text of a stretch of the page as a reader sees it."""
     text = data.decode("utf-8", "replace")

@@ -13,23 +13,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import numpy as np
-
 from filters.charset import utf8_html
 from filters.extractor.head import Head, read_head
 from filters.extractor.model import SHIPPED
 from filters.extractor.page import main_text
-from filters.extractor.render import render
-from filters.extractor.scan import Scan, scan
+from filters.extractor.render import plain_bytes
+from filters.extractor.scan import scan
 from filters.html import TooComplex, resiliparse_text, too_complex, trafilatura_text
 from filters.language import LanguageModel
 from filters.licence import UNKNOWN, page_licence
 from filters.text import normalise_text
-from pipeline.config import Extract, Screen, Source
+from pipeline.config import Extract, Source
 from pipeline.sources import sandbox
 from pipeline.sources.http_message import PayloadError
 from pipeline.sources.opt_out import page_refusal
 from pipeline.sources.records import Document, Reject
+from pipeline.sources.screen import payload_digest, screen_payload, screen_text, screen_url
 from pipeline.sources.warc import WebRecord
 
 HTML = frozenset({"text/html", "application/xhtml+xml"})
@@ -68,6 +67,8 @@ def page_document(record: WebRecord, extract: Extract, source: Source, language_
     if record.status != 200:
         return reject(f"http status {record.status}")
     try:
+        if record.type != "file" and (refused := screen_url(record.url, extract.screen)):
+            return reject(*refused)
         kind = media_type(record)
         if (path := urlsplit(record.url).path) in INQUIRIES:
             return reject(path.rpartition("/")[2])
@@ -80,6 +81,9 @@ def page_document(record: WebRecord, extract: Extract, source: Source, language_
         return reject("no web address", str(error))
     if len(payload) > extract.max_html_bytes:
         return reject("page too long", f"{len(payload)} bytes, more than {extract.max_html_bytes}")
+    digest = payload_digest(payload)
+    if refused := screen_payload(digest, extract.screen):
+        return reject(*refused)
     html = utf8_html(payload, record.content_type)
     replaced = html.count(REPLACEMENT)
     if replaced > REPLACED_SHARE * (len(html) - 2 * replaced):
@@ -112,6 +116,7 @@ def page_document(record: WebRecord, extract: Extract, source: Source, language_
         author=found.head.author,
         stated_language=found.head.language,
         confidence=found.confidence,
+        payload_digest=digest,
     )
 
 
@@ -140,7 +145,7 @@ def _from_text(text: bytes, headers: Mapping[str, str], extract: Extract, langua
     if extract.respect_opt_outs and (refused := page_refusal(headers, (), AGENT)):
         return refused
     page = normalise_text(text.decode()).strip("\n")
-    return _screened(page, extract.screen, language_model) or _Found(page, Head())
+    return screen_text(page, extract.screen, language_model) or _Found(page, Head())
 
 
 def _from_html(html: bytes, headers: Mapping[str, str], extract: Extract, language_model: LanguageModel | None) -> _Found | tuple[str, str]:
@@ -154,8 +159,8 @@ def _from_html(html: bytes, headers: Mapping[str, str], extract: Extract, langua
     if extract.respect_opt_outs and (refused := page_refusal(headers, head.opt_outs, AGENT)):
         return refused
     screen = extract.screen
-    if (screen.languages or screen.minimum_words) and (failed := _screened(_all_text(scanned), screen, language_model)):
-        return failed
+    if (screen.languages or screen.minimum_words) and (refused := screen_text(plain_bytes(scanned), screen, language_model)):
+        return refused
     if extract.extractor == "fast":
         model = Path(extract.model) if extract.model else SHIPPED
         text, confidence = main_text(scanned, extract.favour, markdown=extract.markdown, model=model)
@@ -177,20 +182,3 @@ def _by_library(function: Callable[..., str], page: str, extract: Extract, **set
         return function(page, **settings)
     found: str = sandbox.call(f"{function.__module__}:{function.__name__}", page, **settings)
     return found
-
-
-def _all_text(scanned: Scan) -> str:
-    """Everything that a page shows, menus and footers included."""
-    return render(scanned, np.ones(len(scanned.blocks), np.bool_))
-
-
-def _screened(text: str, screen: Screen, language_model: LanguageModel | None) -> tuple[str, str] | None:
-    words = text.split()
-    if len(words) < screen.minimum_words:
-        return "screen words", f"{len(words)} < {screen.minimum_words}"
-    if screen.languages:
-        assert language_model is not None, "a screen of languages needs a model"
-        (language,), (score,) = language_model.identify([" ".join(words)])
-        if language not in screen.languages and score >= screen.language_minimum:
-            return "screen language", f"{language} {score:.2f}"
-    return None

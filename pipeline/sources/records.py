@@ -33,6 +33,8 @@ class Document:
     """ISO 8601 day after which the record may not be used any more; None: what the source's contract says."""
     confidence: float | None = None
     """Of the extractor that its text is the main text, 0 to 1; None where nothing had to be chosen."""
+    payload_digest: bytes | None = None
+    """Of a web page: xxh3-128 of its decoded payload."""
 
 
 @dataclass(frozen=True, slots=True)

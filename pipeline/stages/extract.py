@@ -24,7 +24,7 @@ from filters.signature import signatures
 from pipeline.config import Config, Source
 from pipeline.run import Heartbeat, Manifest, PartWriter, Run
 from pipeline.schema import DOCUMENT_ID, DOCUMENTS, REJECTS
-from pipeline.sources import books, code, pages, saved, tables, warc
+from pipeline.sources import books, code, pages, saved, screen, tables, warc
 from pipeline.sources.records import Document, Outcome, Reject, Tally
 from pipeline.sources.units import SourceUnit, plan_units
 from pipeline.sources.warc import WebRecord
@@ -57,6 +57,7 @@ def plan(run: Run, config: Config) -> Sequence[SourceUnit]:
     settings = [
         VERSION,
         config.extract.model_dump(mode="json", exclude={"split_bytes"}),
+        screen.fingerprint(config.extract.screen, run),
         _model_digest(config),
         config.filter.language.model,
         dedup.ngram,
@@ -81,8 +82,8 @@ def _model_digest(config: Config) -> str:
 def outcomes(unit: SourceUnit, source: Source, config: Config, tally: Tally) -> Iterator[tuple[str, Outcome]]:
     """Each record's input path and what became of it."""
     if unit.kind == "web":
-        screen = config.extract.screen
-        model = language_model(config.filter.language.model) if screen.languages else None
+        model = language_model(config.filter.language.model) if config.extract.screen.languages else None
+        screen.load(config.extract.screen, model)
         for path in unit.paths:
             for record in web_records(path, tally, config.extract.max_record_bytes, unit.begin, unit.end, unit.stamp):
                 yield path, record if isinstance(record, Reject) else pages.page_document(record, config.extract, source, model)
@@ -187,6 +188,7 @@ def documents_batch(source: Source, kept: Sequence[tuple[str, Document]]) -> pa.
         [document.stated_language for _, document in kept],
         [document.provider or provider for _, document in kept],
         [document.expires or expires for _, document in kept],
+        [document.payload_digest for _, document in kept],
     ]
     return pa.RecordBatch.from_arrays(
         [pa.array(column, field.type) for column, field in zip(columns, DOCUMENTS, strict=True)], schema=DOCUMENTS
@@ -293,8 +295,8 @@ def _printable(text: str) -> str:
 
 
 def _work(job: Job) -> None:
-    # Read the model here first, so that a wrong path is one line before any worker starts.
-    language_model(job.config.filter.language.model)
+    # Read the model and the screen's lists here first, so that a wrong path is one line before any worker starts.
+    screen.load(job.config.extract.screen, language_model(job.config.filter.language.model))
     job.each(job.units, extract_unit)
 
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from filters.charset import decode_html, utf8_html
-from filters.html import plain_text, resiliparse_text, too_complex, trafilatura_text
+from filters.html import resiliparse_text, too_complex, trafilatura_text
 from filters.text import normalise_text
 
 JAPANESE = "これは日本語の文章です。文字コードの判定を試します。" * 8
@@ -101,7 +101,6 @@ def test_main_text_by_a_library(extract):
     found = extract(ARTICLE)
     assert "worm gear turns slowly" in found
     assert "Copyright" not in found
-    assert "Copyright nobody" in plain_text(ARTICLE)
 
 
 def test_text_does_not_depend_on_pages_before(shared_data):
@@ -123,7 +122,6 @@ def test_text_does_not_depend_on_pages_before(shared_data):
 
 @pytest.mark.parametrize("html", ["", " ", "plain words", "<html>", "<", "<html><body>" + "<div>" * 50_000 + "deep", "\0" * 100])
 def test_odd_pages_have_no_text_or_some(html):
-    plain_text(html)
     assert isinstance(trafilatura_text(html), str)
     assert isinstance(resiliparse_text(html), str)
 

@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from filters.language import UNKNOWN, LanguageModel, bundled_model, excerpt
+from filters.language import UNKNOWN, LanguageModel, bundled_model, excerpt, pieces
 
 SENTENCES = {
     "en": "All human beings are born free and equal in dignity and rights.",
@@ -50,6 +50,23 @@ def test_a_long_text_is_judged_by_more_than_its_beginning(model):
     assert SENTENCES["de"] in excerpt(text)
     assert model.identify([text])[0] == ["de"]
     assert model.identify(["x" * 50_000_000])[1].shape == (1,)
+
+
+def test_pieces_reach_over_the_whole_text():
+    text = "a" * 1000 + " \n" * 3000 + "b" * 1000
+    found = pieces(text, 4, 400)
+    assert found[0] == "a" * 400
+    assert found[-1] == "b" * 400
+    assert pieces("short\n text", 4, 400) == ["short text"]
+    assert pieces(" \n", 4, 400) == []
+    assert all(len(piece) <= 400 and "\n" not in piece for piece in pieces("x y\n" * 100_000, 4, 400))
+
+
+def test_scores_are_of_every_language_that_may_be(model):
+    scores = model.scores(SENTENCES["de"], 0.01)
+    assert max(scores, key=scores.get) == model.identify([SENTENCES["de"]])[0][0]
+    assert all(0.01 <= score <= 1 for score in scores.values())
+    assert model.scores("", 0.01) == {}
 
 
 def test_a_model_that_is_not_there_or_is_none_ends_with_one_line(tmp_path):
