@@ -11,6 +11,7 @@ is written to --failures with the words of the failure and the operations that m
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import resource
@@ -27,14 +28,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 from benchmarks.environments import ROOT
 from benchmarks.fuzz_targets import TARGETS, Broken, case_of
 
-SMALL_CASES, SMALL_SEEDS = 25, 4
+SMALL_CASES, SMALL_SEEDS = 15, 4
 MOST_SEEDS = 40
 CPU_S = 20.0  # of one case; the dearest sound page within the limits takes 3 s
-WALL_S = 120.0  # of one case: what waits for ever takes no CPU time; on a machine that others use as well
-START_S = 600.0  # imports, seeds, compilation of numba's kernels
+# What waits for ever takes no CPU time: a child that is silent for WAIT_S and has used less than LEAST_CPU_S of it, grandchildren included.
+WAIT_S, LEAST_CPU_S = 30.0, 0.5
+MOST_WAITS = 20  # a grandchild that spins is not under the limit of CPU time
 MEMORY_BYTES = 768 << 20  # beyond what the child has when it starts
 KEPT_OF_A_KIND = 3
 PROGRAM = (sys.executable, "-m", "benchmarks.fuzz")
@@ -88,8 +92,8 @@ def child(chosen: argparse.Namespace) -> None:
     number = chosen.first
     while True:
         case = case_of(target, seeds, name, chosen.seed, number)
-        (folder / "case").write_bytes(case.data)
-        (folder / "history").write_text("\n".join(case.history))
+        (folder / f"case-{number}").write_bytes(case.data)
+        (folder / f"history-{number}").write_text("\n".join(case.history))
         _tell("begin", number)
         # The default action of SIGPROF ends the process, in whatever library it is.
         signal.setitimer(signal.ITIMER_PROF, CPU_S)
@@ -142,13 +146,26 @@ class Child:
         self.lines = selectors.DefaultSelector()
         self.lines.register(self.process.stdout, selectors.EVENT_READ)
 
-    def line(self, wait_s: float) -> list[Any] | None:
+    def line(self) -> list[Any] | None:
         """The next line; None where the process ended. Raises TimeoutError."""
         assert self.process.stdout is not None
-        if not self.lines.select(wait_s):
-            raise TimeoutError
+        used, waits = 0.0, 0
+        while not self.lines.select(WAIT_S):
+            used, before, waits = self._cpu_s(), used, waits + 1
+            if used - before < LEAST_CPU_S or waits == MOST_WAITS:
+                raise TimeoutError
         text = self.process.stdout.readline()
         return json.loads(text) if text.endswith(b"\n") else None
+
+    def _cpu_s(self) -> float:
+        """Of the process and its descendants."""
+        total = 0.0
+        with contextlib.suppress(psutil.NoSuchProcess):
+            this = psutil.Process(self.process.pid)
+            for process in (this, *this.children(recursive=True)):
+                times = process.cpu_times()
+                total += times.user + times.system
+        return total
 
     def end(self) -> str:
         """Kill what is left of it; how it had ended, in words."""
@@ -183,12 +200,14 @@ def run_target(name: str, chosen: argparse.Namespace, seconds: float) -> Tested:
 
 def _until_death(running: Child, name: str, number: int, last: int, deadline: float, tested: Tested, chosen: argparse.Namespace) -> int:
     """Take in what one child tells, up to its death or the end of the run; the number of the next case."""
-    begun = first = False
+    begun = False
     while number < last and (time.monotonic() < deadline or begun):
         try:
-            line = running.line(WALL_S if first else START_S)
+            line = running.line()
         except TimeoutError:
-            _failed(tested, name, number, f"no end within {WALL_S:.0f} s", "", running.folder, chosen)
+            if not begun:
+                raise RuntimeError(f"the child of {name} waits for ever before case {number}") from None
+            _failed(tested, name, number, "waits for ever", "", running.folder, chosen)
             return number + 1
         if line is None:
             running.process.wait()
@@ -199,7 +218,6 @@ def _until_death(running: Child, name: str, number: int, last: int, deadline: fl
             return number + 1
         begun = line[0] == "begin"
         if begun:
-            first = True
             continue
         _, number, kind, words, peak_mb = line
         tested.peak_mb = max(tested.peak_mb, peak_mb)
@@ -208,6 +226,8 @@ def _until_death(running: Child, name: str, number: int, last: int, deadline: fl
         else:
             tested.cases += 1
             tested.outcomes[words] += 1
+        for file in ("case", "history"):
+            (running.folder / f"{file}-{number}").unlink()
         number += 1
     return number
 
@@ -220,8 +240,8 @@ def _failed(tested: Tested, name: str, number: int, kind: str, words: str, folde
         return
     chosen.failures.mkdir(parents=True, exist_ok=True)
     path = chosen.failures / f"{name}-{chosen.seed}-{number}"
-    shutil.copyfile(folder / "case", path.with_suffix(".bin"))
-    history = (folder / "history").read_text()
+    shutil.copyfile(folder / f"case-{number}", path.with_suffix(".bin"))
+    history = (folder / f"history-{number}").read_text()
     path.with_suffix(".txt").write_text(f"{name}, seed {chosen.seed}, case {number}\n{kind}\n\nhow it was made:\n{history}\n\n{words}\n")
     sys.stderr.write(f"{name} {number}: {kind}; see {path}.txt\n")
 

@@ -47,6 +47,6 @@ def check(data: bytes, _folder: Path) -> str:
 
 if __name__ == "__main__":
     TARGETS["html"] = Target(lambda _data, _most: [b"sound"], make, check)
-    fuzz.CPU_S, fuzz.WALL_S, fuzz.SMALL_CASES = 0.5, 4.0, int(os.environ["BAD_CASES"])
+    fuzz.CPU_S, fuzz.WAIT_S, fuzz.LEAST_CPU_S, fuzz.SMALL_CASES = 0.5, 5.0, 0.05, int(os.environ["BAD_CASES"])
     fuzz.PROGRAM = (sys.executable, str(Path(__file__).resolve()))
     fuzz.main()
