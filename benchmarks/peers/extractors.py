@@ -115,14 +115,12 @@ def readability() -> Extractor:
 
 
 def justext() -> Extractor:
-    """With the stop words of all its languages at once: it asks for the page's language, which nobody knows beforehand."""
-    from justext import get_stoplist, get_stoplists
+    """Without stop words, its mode for pages in a language that nobody knows beforehand; better here than with English or all its lists."""
     from justext import justext as classify
 
-    stop_words = frozenset(word for language in sorted(get_stoplists()) for word in get_stoplist(language))
-
     def extract(page: bytes, _row: dict[str, Any]) -> str:
-        return "\n".join(paragraph.text for paragraph in classify(page, stop_words) if not paragraph.is_boilerplate)
+        paragraphs = classify(page, frozenset(), stopwords_low=0, stopwords_high=0)
+        return "\n".join(paragraph.text for paragraph in paragraphs if not paragraph.is_boilerplate)
 
     return extract
 
