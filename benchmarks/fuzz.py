@@ -14,6 +14,7 @@ import argparse
 import contextlib
 import json
 import os
+import re
 import resource
 import selectors
 import shutil
@@ -110,7 +111,7 @@ def _one(check, data: bytes, folder: Path) -> tuple[str, str]:  # type: ignore[n
     try:
         return "", check(data, work)
     except Broken as error:
-        return f"broken rule: {' '.join(str(error).split()[:4])}", str(error)
+        return f"broken rule: {re.sub('[0-9]+', 'N', ' '.join(str(error).split()[:5]))}", str(error)
     except (Exception, MemoryError) as error:  # noqa: BLE001 -- any exception that gets out of a reader is what is looked for
         place = traceback.extract_tb(error.__traceback__)[-1]
         words = "".join(traceback.format_exception(error)[-6:])
