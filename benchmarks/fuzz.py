@@ -144,19 +144,25 @@ class Child:
             command, cwd=folder, env={**os.environ, **environment}, stdout=subprocess.PIPE, stderr=self.log, start_new_session=True
         )
         assert self.process.stdout is not None
+        self.output, self.held = self.process.stdout.fileno(), b""
         self.lines = selectors.DefaultSelector()
-        self.lines.register(self.process.stdout, selectors.EVENT_READ)
+        self.lines.register(self.output, selectors.EVENT_READ)
 
     def line(self) -> list[Any] | None:
         """The next line; None where the process ended. Raises TimeoutError."""
-        assert self.process.stdout is not None
         used, waits = 0.0, 0
-        while not self.lines.select(WAIT_S):
-            used, before, waits = self._cpu_s(), used, waits + 1
-            if used - before < LEAST_CPU_S or waits == MOST_WAITS:
-                raise TimeoutError
-        text = self.process.stdout.readline()
-        return json.loads(text) if text.endswith(b"\n") else None
+        while b"\n" not in self.held:
+            if not self.lines.select(WAIT_S):
+                used, before, waits = self._cpu_s(), used, waits + 1
+                if used - before < LEAST_CPU_S or waits == MOST_WAITS:
+                    raise TimeoutError
+                continue
+            piece = os.read(self.output, 1 << 16)
+            if not piece:
+                return None
+            self.held += piece
+        text, _, self.held = self.held.partition(b"\n")
+        return json.loads(text)
 
     def _cpu_s(self) -> float:
         """Of the process and its descendants."""
