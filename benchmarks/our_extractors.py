@@ -31,12 +31,12 @@ def fast_by_fold() -> Extractor:
 
 
 def trafilatura() -> Extractor:
-    """The setting `extractor: trafilatura` with its default, precision."""
+    """The setting `extractor: trafilatura` with its defaults."""
     from filters.html import too_complex, trafilatura_text
 
     def extract(page: bytes, row: dict[str, Any]) -> str:
         text = decode_html(page, row["content_type"])
-        return "" if too_complex(text) else trafilatura_text(text, "precision")
+        return "" if too_complex(text) else trafilatura_text(text)
 
     return extract
 

@@ -58,7 +58,7 @@ def test_each_set_is_judged_by_its_gold(small_result: dict[str, Any]) -> None:
         assert sets["article-extraction-benchmark"].keys() == {"pages", "tokens", "fourgrams"}
         assert sets["trafilatura"].keys() == {"pages", "phrases"}
         assert sets["gold"]["by_kind"]
-    # Trafilatura's precision setting, known to do well here: a gold that does not fit its page, or text lost on the way, would show.
+    # Trafilatura is known to do well here: a gold that does not fit its page, or text lost on the way, would show.
     known = small_result["quality"]["ours-trafilatura"]
     assert known["article-extraction-benchmark"]["tokens"]["f1"] > 0.85
     assert known["trafilatura"]["phrases"]["f1"] > 0.7
