@@ -22,7 +22,7 @@ class PeerMissingError(Exception):
 
 @dataclass(frozen=True)
 class Peer:
-    """A package to compare with: its name on PyPI, the version, and what pip is asked for."""
+    """A package to compare with, or several that go together: name (on PyPI, of one package), version, and what pip is asked for."""
 
     name: str
     version: str
@@ -54,7 +54,10 @@ def python_of(peer: Peer) -> Path:
         return python
     sys.stderr.write(f"making an environment for {peer.name} {peer.version} in {peer.folder} …\n")
     _run([sys.executable, "-m", "venv", "--clear", str(peer.folder)])
-    _run([str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *peer.requirements])
+    install = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    # The pip that Python 3.11 brings (23.2) takes lxml[html-clean] and lxml[html_clean], which justext and readability-lxml want, for two.
+    _run([*install, "pip>=25"])
+    _run([*install, *peer.requirements])
     ready.write_text(wanted)
     return python
 

@@ -34,11 +34,11 @@ INLINE = re.compile(
 UNSEEN = frozenset({"script", "style", "noscript", "template"})
 
 # Scripts that put no space between words: Thai and Lao, Myanmar, Khmer, Han, kana, half-width kana. Each character is a word.
-_UNSPACED = (
+UNSPACED = (
     "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u2e80-\u2fdf\u3005-\u3007\u3040-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
 )
-_UNSPACED += "\uff66-\uff9f\U00020000-\U0003ffff"
-_WORD = re.compile(rf"[{_UNSPACED}]|[^\s{_UNSPACED}]+")
+UNSPACED += "\uff66-\uff9f\U00020000-\U0003ffff"
+_WORD = re.compile(rf"[{UNSPACED}]|[^\s{UNSPACED}]+")
 _SPACES = re.compile(r"\s+")
 
 
@@ -68,11 +68,11 @@ def words(text: str) -> list[str]:
     return _WORD.findall(unicodedata.normalize("NFC", text))
 
 
-def page_text(html: str) -> str:
+def page_text(html: str, unseen: frozenset[str] = UNSEEN) -> str:
     """All text of a page's body as lexbor reads it, in NFC.
 
     A line break stands at every start and end of an element that is not `INLINE`; inside a line, white space is single spaces, but <pre>
-    keeps its own. Text within `UNSEEN` elements is left out.
+    keeps its own. Text within `unseen` elements is left out.
     """
     body = HTMLTree.parse(html).body
     pieces: list[str] = []
@@ -81,7 +81,7 @@ def page_text(html: str) -> str:
     def start(context: DOMContext) -> None:
         node = context.node
         if node.tag == "#text":
-            if not any(inside[tag] for tag in UNSEEN):
+            if not any(inside[tag] for tag in unseen):
                 pieces.append(node.text if inside["pre"] else _SPACES.sub(" ", node.text))
         elif not INLINE.fullmatch(node.tag):
             pieces.append("\n")

@@ -54,20 +54,31 @@ def table(ours: Row, others: Sequence[Row]) -> str:
         ratio = "" if row is ours else f"{speed_ratio(ours, row):.2f}"
         counts = [f"{row.documents[stage]:,}" if stage in row.documents else "" for stage in stages]
         lines.append([row.label, f"{cost.cpu_s:.1f}", f"{cost.wall_s:.1f}", f"{cost.peak_mb:,.0f}", ratio, *counts])
+    return columns(lines)
+
+
+def columns(lines: Sequence[Sequence[str]]) -> str:
+    """Lines of cells as aligned text: labels to the left, the rest to the right; a line of one cell stands as it is."""
     full = [line for line in lines if len(line) > 1]
     widths = [max(len(line[place]) for line in full) for place in range(len(full[0]))]
     return "\n".join("  ".join(_align(line, widths)).rstrip() for line in lines)
 
 
-def _align(line: list[str], widths: list[int]) -> list[str]:
-    """The label to the left, numbers to the right."""
+def _align(line: Sequence[str], widths: Sequence[int]) -> list[str]:
     return [line[0].ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(line[1:], widths[1:], strict=False))]
 
 
 def write_results(
-    path: Path, *, about: Mapping[str, Any], ours: Row, peers: Mapping[str, Row], limit: Row, quality: Mapping[str, Mapping[str, Any]]
+    path: Path,
+    *,
+    about: Mapping[str, Any],
+    ours: Row,
+    peers: Mapping[str, Row],
+    limit: Row,
+    quality: Mapping[str, Mapping[str, Any]],
+    more: Mapping[str, Any] | None = None,
 ) -> None:
-    """Write the JSON of DESIGN 11, with the limit under a key of its own. A peer without runs has no ratio."""
+    """Write the JSON of DESIGN 11; the limit, and `more`, under keys of their own. A peer without runs has no ratio."""
     values = {
         "input": about,
         "ours": ours.as_json(),
@@ -75,5 +86,6 @@ def write_results(
         "limit": limit.as_json(),
         "ratios": {name: round(speed_ratio(ours, row), 3) for name, row in peers.items() if not row.absent},
         "quality": quality,
+        **(more or {}),
     }
     path.write_text(json.dumps(values, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")

@@ -27,6 +27,7 @@ from filters.extractor.layout import (
     BLOCKS,
     BOLDS,
     CODES,
+    DEEPEST,
     DEPTH,
     ELEMENTS,
     FACT_COUNT,
@@ -38,6 +39,7 @@ from filters.extractor.layout import (
     IN_CODE,
     IN_LINK,
     IN_PRE,
+    IN_UNSEEN,
     IS_PARAGRAPH,
     LINKS,
     NEW_LINK,
@@ -54,6 +56,7 @@ from filters.extractor.layout import (
     STACK_ELEMENT,
     STACK_TAG,
     TAG,
+    UNSEEN,
 )
 from filters.extractor.tags import FLAGS, NUMBER
 from filters.extractor.text import flush, line_break
@@ -63,7 +66,7 @@ DEPTH_LIMIT = 512
 """Elements nested deeper are read as if they stood at this depth; browsers do the same."""
 FACTS = 256
 
-_BLOCK, _VOID, _RAW, _SKIPPED, _BOLD = tags.BLOCK, tags.VOID, tags.RAW, tags.SKIPPED, tags.BOLD
+_BLOCK, _VOID, _RAW, _SKIPPED, _BOLD, _HIDING = tags.BLOCK, tags.VOID, tags.RAW, tags.SKIPPED, tags.BOLD, tags.HIDING
 _CLOSES_PARAGRAPH, _SCOPE, _HEADING, _PREFORMATTED = tags.CLOSES_PARAGRAPH, tags.SCOPE, tags.HEADING, tags.PREFORMATTED
 _A, _BR, _BODY, _HTML, _HEAD, _P, _LI, _DD, _DT, _DIV, _ADDRESS = (
     NUMBER[name] for name in ("a", "br", "body", "html", "head", "p", "li", "dd", "dt", "div", "address")
@@ -90,6 +93,8 @@ def start_tag(page, at, text, blocks, elements, signatures, facts, state, stack,
                 return _past_raw(page, at, number)[1]
             if number == state[SKIP_TAG]:
                 state[SKIP_LEVEL] += 1
+            return at
+        if number == _SELECT:  # no second one is begun
             return at
     if number == _META:
         _state_fact(facts, state, found[A_META], found[A_CONTENT], found[A_CONTENT_END])
@@ -252,6 +257,7 @@ def _close_implied(number, flags, text, blocks, elements, state, stack) -> None:
 @kernel
 def _push(number, flags, custom, blocks, elements, signatures, state, stack, found) -> None:
     depth = state[DEPTH]
+    state[DEEPEST] = max(state[DEEPEST], depth + 1 + state[OVERFLOW])
     if depth >= DEPTH_LIMIT:
         state[OVERFLOW] += 1
         return
@@ -278,6 +284,9 @@ def _push(number, flags, custom, blocks, elements, signatures, state, stack, fou
     if number == _CODE or number == _KBD or number == _SAMP or number == _TT:
         bits |= IN_CODE
         state[CODES] += 1
+    if flags & _HIDING:
+        bits |= IN_UNSEEN
+        state[UNSEEN] += 1
     if number == _P:
         bits |= IS_PARAGRAPH
         state[PARAGRAPHS] += 1
@@ -299,19 +308,21 @@ def _lift(bits, state) -> None:
         state[CODES] -= 1
     if bits & IS_PARAGRAPH:
         state[PARAGRAPHS] -= 1
+    if bits & IN_UNSEEN:
+        state[UNSEEN] -= 1
 
 
 @kernel
 def _pop_to(depth, text, blocks, elements, state, stack) -> None:
     """End the elements from the top of the stack down to that at `depth`."""
+    breaks = False
     for place in range(depth, state[DEPTH]):
-        if FLAGS[stack[place, STACK_TAG]] & _BLOCK:
-            flush(text, blocks, state)
-            break
+        _lift(stack[place, STACK_BITS], state)
+        breaks = breaks or FLAGS[stack[place, STACK_TAG]] & _BLOCK != 0
+    if breaks:
+        flush(text, blocks, state)
     for place in range(depth, state[DEPTH]):
-        bits = stack[place, STACK_BITS]
-        _lift(bits, state)
-        if bits & OWNS_ELEMENT:
+        if stack[place, STACK_BITS] & OWNS_ELEMENT:
             elements[stack[place, STACK_ELEMENT], PAST] = state[BLOCKS] + state[OPEN]
     state[DEPTH] = depth
 

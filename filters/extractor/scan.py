@@ -21,6 +21,7 @@ from filters.extractor.layout import (
     ATTRIBUTES,
     BLOCK_COLUMNS,
     BLOCKS,
+    DEEPEST,
     DEPTH,
     ELEMENT_COLUMNS,
     ELEMENTS,
@@ -37,6 +38,7 @@ from filters.extractor.layout import (
     STACK_TAG,
     STATES,
     TAG,
+    UNSEEN,
 )
 from filters.extractor.nesting import DEPTH_LIMIT, FACTS, finish_tag, start_tag
 from filters.extractor.text import flush, text_run
@@ -58,6 +60,8 @@ class Scan:
     """[elements], of tag and class."""
     facts: npt.NDArray[np.int32]
     """[facts, 3]: kind (`tags.TITLE` …), and the range of bytes in `page` that states it."""
+    deepest: int
+    """Elements that were open at one time, at most."""
 
 
 def scan(html: bytes) -> Scan:
@@ -83,6 +87,7 @@ def scan(html: bytes) -> Scan:
         elements[: state[ELEMENTS]],
         signatures[: state[ELEMENTS]],
         facts[: state[FACT_COUNT]],
+        int(state[DEEPEST]),
     )
 
 
@@ -97,7 +102,7 @@ def _scan(page, text, blocks, elements, signatures, facts, state) -> None:
     state[ELEMENTS], state[DEPTH] = 1, 1
     at = 0
     while at < end:
-        if state[SKIP_LEVEL] > 0:
+        if state[SKIP_LEVEL] > 0 or state[UNSEEN] > 0:
             while at < end and page[at] != 60:
                 at += 1
         else:
@@ -118,6 +123,7 @@ def _scan(page, text, blocks, elements, signatures, facts, state) -> None:
             at = past_byte(page, at + 2, 62)
         else:  # a skipped element's text
             at += 1
+    state[UNSEEN] = 0
     flush(text, blocks, state)
     for depth in range(state[DEPTH]):
         elements[stack[depth, STACK_ELEMENT], PAST] = state[BLOCKS]

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from filters.kernel import kernel
 
 # Properties of an element, as bits of FLAGS.
-BLOCK, VOID, RAW, SKIPPED, CLOSES_PARAGRAPH, SCOPE, STRUCTURAL, HEADING, PREFORMATTED, BOLD = (1 << bit for bit in range(10))
+BLOCK, VOID, RAW, SKIPPED, CLOSES_PARAGRAPH, SCOPE, STRUCTURAL, HEADING, PREFORMATTED, BOLD, HIDING = (1 << bit for bit in range(11))
 
 
 def _names(text: str) -> list[str]:
@@ -29,7 +29,9 @@ _BLOCKS = _names(
 _VOID = _names("area base basefont bgsound br col embed frame hr img input keygen link meta param source track wbr")
 _RAW = _names("script style textarea title iframe noembed noframes xmp")
 # Their text is no text of the page: code, alternatives to what is shown, choices of a form, drawings.
-_SKIPPED = _names("script style textarea title iframe noembed noframes noscript template svg math select datalist")
+_SKIPPED = _names("script style textarea title iframe noembed noframes svg math select datalist")
+# So is theirs, but what stands in them is parsed, and a page that forgets their end tags goes on after the element around them.
+_HIDING = _names("noscript template")
 _CLOSES_PARAGRAPH = _names(
     "address article aside blockquote center dd details dialog dir div dl dt fieldset figcaption figure footer form h1 h2 h3 h4 h5 h6 "
     "header hgroup hr li listing main menu nav ol p plaintext pre search section summary table ul xmp"
@@ -46,7 +48,7 @@ _INTEGRATION = _names("foreignobject annotation-xml")
 _HEADINGS = ("h1", "h2", "h3", "h4", "h5", "h6")
 _PREFORMATTED = ("pre", "listing", "xmp", "textarea", "plaintext")
 
-TAGS: tuple[str, ...] = ("", *sorted({*_BLOCKS, *_VOID, *_RAW, *_SKIPPED, *_INLINE, *_SCOPE, *_INTEGRATION}))
+TAGS: tuple[str, ...] = ("", *sorted({*_BLOCKS, *_VOID, *_RAW, *_SKIPPED, *_HIDING, *_INLINE, *_SCOPE, *_INTEGRATION}))
 """Names by number; 0 is every element that is not named here."""
 NUMBER = {name: number for number, name in enumerate(TAGS)}
 assert len(TAGS) < 128
@@ -62,6 +64,7 @@ for _members, _bit in (
     (_HEADINGS, HEADING),
     (_PREFORMATTED, PREFORMATTED),
     (_BOLD, BOLD),
+    (_HIDING, HIDING),
 ):
     for _name in _members:
         FLAGS[NUMBER[_name]] |= _bit

@@ -36,6 +36,7 @@ from filters.extractor.layout import (
     SPACE,
     START,
     STOPS,
+    UNSEEN,
     WORD,
     WORD_BYTES,
 )
@@ -170,7 +171,9 @@ def end_word(blocks, state) -> None:
 
 @kernel
 def flush(text, blocks, state) -> None:
-    """End the open block."""
+    """End the open block, unless the break is not shown."""
+    if state[UNSEEN]:
+        return
     if state[OPEN]:
         end_word(blocks, state)
         row = state[BLOCKS]
@@ -186,7 +189,7 @@ def flush(text, blocks, state) -> None:
 @kernel
 def line_break(text, blocks, state) -> None:
     """A <br>: a new line, and the second of two in a row ends the block."""
-    if not state[OPEN]:
+    if not state[OPEN] or state[UNSEEN]:
         return
     if state[SPACE] == 2:
         flush(text, blocks, state)

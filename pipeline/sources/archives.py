@@ -74,7 +74,7 @@ def zip_members(file: BinaryIO, budget: Budget) -> Iterator[Member]:
     archive = open_zip(file)
     unique = _Unique()
     for info in archive.infolist():
-        if not info.is_dir():
+        if not info.filename.endswith("/"):  # is_dir() raises on a name of no characters
             yield Member(unique(info.filename), info.file_size, lambda info=info: _read_zip(archive, info, budget))  # type: ignore[misc]
 
 

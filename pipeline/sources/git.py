@@ -97,6 +97,17 @@ def name_of_url(url: str) -> str:
     return (path.parent.name if path.name == ".git" else path.name).removesuffix(".git")
 
 
+def _read_until(stream: IO[bytes], most: int, end: bytes) -> bytes:
+    """At most so many bytes, or up to a piece that ends so."""
+    data = bytearray()
+    while len(data) < most and not data.endswith(end):
+        piece = os.read(stream.fileno(), min(most - len(data), 1 << 20))
+        if not piece:
+            break
+        data += piece
+    return bytes(data)
+
+
 class Blobs:
     """Contents of blobs through one `git cat-file --batch`, asked one at a time; started at the first question and after a crash."""
 
@@ -119,24 +130,27 @@ class Blobs:
                 stdout=subprocess.PIPE,
                 stderr=self.complaints,
                 env=_environment(),
+                bufsize=0,  # what is read ahead would be missed below
             )
         question, answer = self.process.stdin, self.process.stdout
         assert question is not None
         assert answer is not None
         try:
-            question.write(blob.encode("ascii") + b"\n")
+            # Of a corrupt blob git may give fewer bytes than its header states; the answer to a second question shows where it ends.
+            question.write(f"{blob}\nend-{blob}\n".encode("ascii"))
             question.flush()
             header = answer.readline(200).split()
+            if len(header) == 3 and header[1] == b"blob":
+                size, end = int(header[2]), f"\nend-{blob} missing\n".encode("ascii")
+                data = _read_until(answer, size + len(end), end)
+                if len(data) == size + len(end) and data.endswith(end):
+                    return data[:size]
         except BrokenPipeError:
             header = []
-        if len(header) == 3 and header[1] == b"blob":
-            size = int(header[2])
-            data = answer.read(size + 1)
-            if len(data) == size + 1:
-                return data[:-1]
-        elif len(header) >= 2:
+        words = self._crash()
+        if len(header) >= 2 and header[1] != b"blob":
             raise GitError(f"object {blob} is {header[1].decode('ascii', 'replace')}")
-        raise GitError(self._crash() or f"object {blob} cannot be read")
+        raise GitError(words or f"object {blob} cannot be read")
 
     def close(self) -> None:
         """End the process."""

@@ -14,10 +14,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from pipeline.sources import sandbox
+from pipeline.sources.parquet_footer import dictionary_coded, read_footer
 from pipeline.sources.records import Outcome, Reject, Tally
 from pipeline.sources.rows import Rows, quoted
 
-MAGIC = b"PAR1"
 BATCH_BYTES = 16 << 20
 BATCH_ROWS = 1000
 ARROW_ERRORS = (pa.ArrowException, OSError, ValueError, KeyError)
@@ -32,13 +33,15 @@ def parquet_outcomes(file: BinaryIO, rows: Rows, size: int, tally: Tally) -> Ite
         return Reject(name, reason, error[:300], 0, size)
 
     try:
+        # Kept as numbers and a dictionary: a value of 20 MB in 1,000 rows of a batch would be 20 GB written out.
+        coded = sandbox.call(f"{dictionary_coded.__module__}:{dictionary_coded.__name__}", read_footer(file))
+        file.seek(0)
         # Buffered and not pre-buffered: else a row group's whole column is read before its first row.
-        table = pq.ParquetFile(file, buffer_size=1 << 20, pre_buffer=False)
+        table = pq.ParquetFile(file, buffer_size=1 << 20, pre_buffer=False, read_dictionary=coded)
         schema = table.schema_arrow
-        if coded := _dictionary_coded(table.metadata):
-            table = pq.ParquetFile(file, buffer_size=1 << 20, pre_buffer=False, read_dictionary=coded)
-    except ARROW_ERRORS as error:
-        yield whole("broken Parquet", f"{type(error).__name__}: {error}")
+    except (sandbox.Died, sandbox.Raised, *ARROW_ERRORS) as error:
+        words = str(error) if isinstance(error, sandbox.Raised) else f"{type(error).__name__}: {error}"
+        yield whole("broken Parquet", words)
         return
     text_path = _path(schema, wanted.text)
     if text_path is None:
@@ -108,17 +111,6 @@ def _field(array: pa.Array, path: tuple[str, ...]) -> pa.Array:
     return pc.struct_field(array, list(path)) if path else array
 
 
-def _dictionary_coded(metadata: pq.FileMetaData) -> list[str]:
-    """Columns of text to keep as numbers and a dictionary: a value of 20 MB in 1,000 rows of a batch would be 20 GB written out."""
-    coded = set()
-    for group in range(metadata.num_row_groups):
-        for number in range(metadata.num_columns):
-            column = metadata.row_group(group).column(number)
-            if column.physical_type == "BYTE_ARRAY" and any("DICTIONARY" in encoding for encoding in column.encodings):
-                coded.add(column.path_in_schema)
-    return sorted(coded)
-
-
 def _as_bytes(array: pa.Array) -> pa.Array:
     """Strings as bytes: Arrow does not check that they are UTF-8, and Python would raise at the first that is not."""
     if pa.types.is_dictionary(array.type):
@@ -150,4 +142,4 @@ def _decoded_outcome(values: dict[str, object], number: int, rows: Rows, place: 
 def _byte_range(metadata: pq.RowGroupMetaData) -> tuple[int, int]:
     columns = [metadata.column(number) for number in range(metadata.num_columns)]
     starts = [min(column.data_page_offset, column.dictionary_page_offset or column.data_page_offset) for column in columns]
-    return min(starts, default=0), sum(column.total_compressed_size for column in columns)
+    return max(0, min(starts, default=0)), max(0, sum(column.total_compressed_size for column in columns))

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from pipeline.config import Extract, Source
-from pipeline.sources import delimited, parquet
+from pipeline.sources import delimited, parquet, parquet_footer
 from pipeline.sources.compression import DamagedInput, chunks
 from pipeline.sources.files import open_input
 from pipeline.sources.records import Outcome, Reject, Tally
@@ -84,7 +84,7 @@ def _file_outcomes(path: str, name: str, source: Source, extract: Extract, tally
             yield Reject(name, "empty")
             return
         rows = Rows(name, source, extract)
-        if beginning == parquet.MAGIC:
+        if beginning == parquet_footer.MAGIC:
             yield from parquet.parquet_outcomes(file, rows, size, tally)
             return
         read = _csv_outcomes if delimited.file_ending(name) else _json_outcomes

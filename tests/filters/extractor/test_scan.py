@@ -77,6 +77,7 @@ FLOW = (
     "em",
     "form",
     "x-card",
+    "noscript",
 )
 ODD = (
     "<!-- a comment -->",
@@ -191,6 +192,15 @@ def test_an_end_tag_in_a_script_string_and_one_in_a_comment_of_a_script():
 def test_an_unclosed_drawing_does_not_swallow_the_page():
     page = "<svg><g><path d='M0 0'/><p>first</p><select><option>x<form>second</form>"
     assert block_texts(scan(page.encode())) == ["first", "second"]
+
+
+def test_an_unclosed_noscript_ends_with_the_element_around_it():
+    page = "<p>before</p><div>text<noscript><p>not shown</p></noscript> goes on<noscript><a href=x>nor this</a></div><p>after</p>"
+    assert block_texts(scan(page.encode())) == ["before", "text goes on", "after"]
+
+
+def test_a_select_in_a_select_ends_it():
+    assert block_texts(scan(b"<select><option>x<select>one<select><option>y<select>two")) == ["one", "two"]
 
 
 @pytest.mark.parametrize("depth", [DEPTH_LIMIT - 2, DEPTH_LIMIT, 5000, 200_000])
