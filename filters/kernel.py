@@ -40,3 +40,9 @@ def kernel(function: Callable[..., Any]) -> Callable[..., Any]:
     finally:
         _config.CACHE_DIR = before
     return compiled
+
+
+def inlined(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A part of one kernel: its body is put where it is called, because a call of compiled code copies seven words for each array."""
+    part: Callable[..., Any] = numba.njit(inline="always", nogil=True)(function)
+    return part

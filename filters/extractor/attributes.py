@@ -36,7 +36,7 @@ from filters.extractor.tags import (
     TAG_VALUES,
     looked_up,
 )
-from filters.kernel import kernel
+from filters.kernel import inlined, kernel
 
 LEXICON_BYTES = 256
 _META = NUMBER["meta"]
@@ -91,7 +91,7 @@ def tag_number(page, at) -> tuple[int, int, bool]:
     return looked_up(key, TAG_KEYS, TAG_VALUES), at, custom
 
 
-@kernel
+@inlined
 def read_attributes(page, at, number, found) -> int:
     """Read the attributes of a start tag; position behind its ">"."""
     end = len(page)

@@ -1,7 +1,7 @@
 """Start and end tags: the stack of open elements, and which of them a tag ends."""
 
 # Kernels take their scratch arrays as arguments, and their integers get their types from numba.
-# ruff: noqa: PLR1714, SIM102, SIM109, SIM110
+# ruff: noqa: PLR1714, SIM109, SIM110
 # mypy: disable-error-code="assignment, arg-type, no-any-return, no-untyped-def, return-value"
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ from filters.extractor.layout import (
 )
 from filters.extractor.tags import FLAGS, NUMBER
 from filters.extractor.text import flush, line_break
-from filters.kernel import kernel
+from filters.kernel import inlined, kernel
 
 DEPTH_LIMIT = 512
 """Elements nested deeper are read as if they stood at this depth; browsers do the same."""
@@ -81,7 +81,7 @@ _FOREIGN_OBJECT, _ANNOTATION = NUMBER["foreignobject"], NUMBER["annotation-xml"]
 _CODE, _KBD, _SAMP, _TT = (NUMBER[name] for name in ("code", "kbd", "samp", "tt"))
 
 
-@kernel
+@inlined
 def start_tag(page, at, text, blocks, elements, signatures, facts, state, stack, found) -> int:
     """Take in the start tag whose name begins at `at`; position behind it, and behind the content of an element of raw text."""
     number, at, custom = tag_number(page, at)
@@ -205,7 +205,7 @@ def _is_open(number, state, stack) -> bool:
     return False
 
 
-@kernel
+@inlined
 def _close_implied(number, flags, text, blocks, elements, state, stack) -> None:
     """Close what a start tag ends by beginning."""
     if flags & _CLOSES_PARAGRAPH and state[PARAGRAPHS] > 0:
@@ -254,7 +254,7 @@ def _close_implied(number, flags, text, blocks, elements, state, stack) -> None:
                 break
 
 
-@kernel
+@inlined
 def _push(number, flags, custom, blocks, elements, signatures, state, stack, found) -> None:
     depth = state[DEPTH]
     state[DEEPEST] = max(state[DEEPEST], depth + 1 + state[OVERFLOW])
@@ -340,7 +340,7 @@ def _deaden(number, state, stack) -> None:
             return
 
 
-@kernel
+@inlined
 def finish_tag(page, at, text, blocks, elements, state, stack) -> int:
     """Take in the end tag whose name begins at `at`; position behind it."""
     number, at, custom = tag_number(page, at)

@@ -23,8 +23,9 @@ CELL_CHARACTERS = 200
 _TR, _TD, _TH, _LI, _OL, _UL, _PRE, _H1, _H6, _QUOTE, _TABLE = (
     NUMBER[name] for name in ("tr", "td", "th", "li", "ol", "ul", "pre", "h1", "h6", "blockquote", "table")
 )
-# Characters that show nothing: soft hyphen, zero-width space, byte-order mark.
-_UNSEEN = {0xAD: None, 0x200B: None, 0xFEFF: None, 0xA0: " "}
+# Characters that show nothing (soft hyphen, zero-width space, byte-order mark), and the blank that does not break. One pass for each that
+# occurs: str.translate takes 40 ns a character.
+_REPLACED = (("\xad", ""), ("\u200b", ""), ("\ufeff", ""), ("\xa0", " "))
 # Columns of what surrounds an element, int32; -1 where nothing does.
 _ROW, _CELL, _ITEM, _LISTS, _NUMBER, _IN_PRE, _HEADING, _QUOTES = range(8)
 _NEWLINE, _SPACE, _DASH, _HASH, _BAR, _TICK, _GREATER, _DOT = (ord(character) for character in "\n -#|`>.")
@@ -63,7 +64,9 @@ def shown(data: bytes) -> str:
     if "&" in text:
         text = html.unescape(text)
     if not text.isascii():
-        text = text.translate(_UNSEEN)
+        for character, replacement in _REPLACED:
+            if character in text:
+                text = text.replace(character, replacement)
     return normalise_text(text).strip("\n")
 
 

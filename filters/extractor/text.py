@@ -42,7 +42,7 @@ from filters.extractor.layout import (
 )
 from filters.extractor.stop_words import STOP_WORD_KEYS
 from filters.extractor.tags import hash_table, looked_up
-from filters.kernel import kernel
+from filters.kernel import inlined, kernel
 
 _OFFSET, _PRIME = np.uint64(0xCBF29CE484222325), np.uint64(0x100000001B3)
 _OFFSET_SIGNED = np.int64(0xCBF29CE484222325 - (1 << 64))
@@ -218,7 +218,7 @@ def _open_block(page, at, text, blocks, state, element) -> None:
             state[OUT] += 1
 
 
-@kernel
+@inlined
 def text_run(page, at, text, blocks, state, element) -> int:  # noqa: C901 -- one loop over bytes whose counters stay in registers
     """Take in text from `at` on; where the next tag begins, or the end."""
     end = len(page)
