@@ -229,7 +229,7 @@ class Extract(Section):
     favour: Literal["precision", "balance", "recall"] = "balance"
     """What weighs more where it is not certain what is main text; of fast and trafilatura."""
     net_below: Share = 0.5
-    """Of fast: a page whose confidence is lower is given to trafilatura; 0: none is."""
+    """Of fast: a page whose confidence is lower is given to trafilatura with its fall-back extractors; 0: none is."""
     model: str | None = None
     """Of fast: a model of your own (`curate train-extractor`)."""
     markdown: bool = False

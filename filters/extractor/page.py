@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from filters.charset import utf8_html
+from filters.extractor.containers import running_sums
 from filters.extractor.features import block_features
 from filters.extractor.head import Head, read_head
 from filters.extractor.layout import CHARACTERS
@@ -18,6 +19,8 @@ from filters.extractor.scan import Scan, scan
 from filters.html import Favour
 
 BETA: dict[Favour, float] = {"precision": 0.5, "balance": 1.0, "recall": 2.0}
+PARAGRAPH_CHARACTERS = 500
+"""A page with so much text in paragraphs has some main text: where no block is kept, the confidence is none."""
 LEAST_CHANCE = 0.2
 """A block below this is never main text, however little else the page has."""
 
@@ -53,6 +56,8 @@ def main_text(scanned: Scan, favour: Favour = "balance", *, markdown: bool = Fal
     """Main text of a scanned page, and the confidence."""
     chances = block_model(model).probabilities(block_features(scanned))
     kept, confidence = chosen(chances, scanned.blocks[:, CHARACTERS], BETA[favour])
+    if not kept.any() and running_sums(scanned.blocks)[-1, 2] >= PARAGRAPH_CHARACTERS:
+        return "", 0.0
     return render(scanned, kept, markdown=markdown), confidence
 
 

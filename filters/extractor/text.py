@@ -218,6 +218,30 @@ def _open_block(page, at, text, blocks, state, element) -> None:
             state[OUT] += 1
 
 
+@kernel
+def _add(blocks, state, characters, quarters, commas, sentences, digits, capitals, foreign, ideographs, last) -> None:
+    """Add the counts of a run to the open block."""
+    row = state[BLOCKS]
+    blocks[row, CHARACTERS] += characters
+    blocks[row, QUARTER_WORDS] += quarters
+    blocks[row, COMMAS] += commas
+    blocks[row, SENTENCES] += sentences
+    blocks[row, DIGITS] += digits
+    blocks[row, CAPITALS] += capitals
+    blocks[row, NON_ASCII] += foreign
+    blocks[row, IDEOGRAPHS] += ideographs
+    if last >= 0:
+        blocks[row, LAST] = last
+    if state[LINKS]:
+        blocks[row, LINK_CHARACTERS] += characters
+        blocks[row, LINK_COUNT] += state[NEW_LINK]
+        state[NEW_LINK] = 0
+    if state[BOLDS]:
+        blocks[row, BOLD_CHARACTERS] += characters
+    if state[CODES]:
+        blocks[row, CODE_CHARACTERS] += characters
+
+
 @inlined
 def text_run(page, at, text, blocks, state, element) -> int:  # noqa: C901 -- one loop over bytes whose counters stay in registers
     """Take in text from `at` on; where the next tag begins, or the end."""
@@ -296,24 +320,6 @@ def text_run(page, at, text, blocks, state, element) -> int:  # noqa: C901 -- on
                 last = np.int64(LAST_OTHER)
         at += size
     state[SPACE], state[OUT], state[WORD], state[WORD_BYTES] = space, out, np.int64(key), word_bytes
-    row = state[BLOCKS]
     if state[OPEN]:
-        blocks[row, CHARACTERS] += characters
-        blocks[row, QUARTER_WORDS] += quarters
-        blocks[row, COMMAS] += commas
-        blocks[row, SENTENCES] += sentences
-        blocks[row, DIGITS] += digits
-        blocks[row, CAPITALS] += capitals
-        blocks[row, NON_ASCII] += foreign
-        blocks[row, IDEOGRAPHS] += ideographs
-        if last >= 0:
-            blocks[row, LAST] = last
-        if state[LINKS]:
-            blocks[row, LINK_CHARACTERS] += characters
-            blocks[row, LINK_COUNT] += state[NEW_LINK]
-            state[NEW_LINK] = 0
-        if state[BOLDS]:
-            blocks[row, BOLD_CHARACTERS] += characters
-        if state[CODES]:
-            blocks[row, CODE_CHARACTERS] += characters
+        _add(blocks, state, characters, quarters, commas, sentences, digits, capitals, foreign, ideographs, last)
     return at

@@ -7,34 +7,7 @@ import re
 
 from resiliparse.parse.encoding import detect_encoding
 
-MARKS = (
-    (codecs.BOM_UTF8, "utf-8"),
-    (codecs.BOM_UTF32_LE, "utf-32-le"),  # before UTF-16, whose mark it begins with
-    (codecs.BOM_UTF32_BE, "utf-32-be"),
-    (codecs.BOM_UTF16_LE, "utf-16-le"),
-    (codecs.BOM_UTF16_BE, "utf-16-be"),
-)
-
-# The supersets that decoders use under these names (WHATWG Encoding Standard, section 4.2): a page that says ISO-8859-1 means windows-1252.
-# Vendor characters such as ① and － are in Windows-31J and not in Python's shift_jis; Aozora's files hold them.
-SUPERSETS = {
-    "ascii": "cp1252",
-    "us-ascii": "cp1252",
-    "iso-8859-1": "cp1252",
-    "iso8859-1": "cp1252",
-    "latin-1": "cp1252",
-    "latin1": "cp1252",
-    "shift_jis": "cp932",
-    "shift-jis": "cp932",
-    "sjis": "cp932",
-    "x-sjis": "cp932",
-    "gb2312": "gb18030",
-    "gbk": "gb18030",
-    "euc-kr": "cp949",
-    "iso-8859-9": "cp1254",
-    "windows-874": "cp874",
-    "tis-620": "cp874",
-}
+from filters.charset import MARKS, SUPERSETS
 
 DETECTED_BYTES = 1 << 18  # enough for a detector, and its time stays bounded
 

@@ -17,8 +17,8 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from filters.charset import MARKS
 from pipeline.config import Csv
-from pipeline.sources.charset import MARKS
 from pipeline.sources.compression import DamagedInput
 
 DELIMITERS = (",", ";", "\t", "|")

@@ -9,12 +9,13 @@ import re
 from dataclasses import replace
 from pathlib import PurePosixPath
 
+from filters.charset import MARKS
 from filters.licence import UNKNOWN, page_licence
 from filters.text import normalise_text
 from pipeline.config import Extract
 from pipeline.sources import aozora, gutenberg
 from pipeline.sources.book import Book, NotABook
-from pipeline.sources.charset import MARKS, SNIFFED_BYTES, decode_text, looks_binary
+from pipeline.sources.charset import SNIFFED_BYTES, decode_text, looks_binary
 from pipeline.sources.dates import iso_date
 from pipeline.sources.fb2 import read_fb2
 from pipeline.sources.latex import is_latex, read_latex

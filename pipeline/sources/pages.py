@@ -167,7 +167,7 @@ def _from_html(html: bytes, headers: Mapping[str, str], extract: Extract, langua
         text, confidence = main_text(scanned, extract.favour, markdown=extract.markdown, model=model)
         if confidence >= extract.net_below or too_complex(html.decode()):
             return _Found(text, head, confidence)
-        return _Found(_by_library(trafilatura_text, html.decode(), extract, favour=extract.favour), head, confidence)
+        return _Found(_by_library(trafilatura_text, html.decode(), extract, favour=extract.favour, fallbacks=True), head, confidence)
     text = html.decode()
     if words := too_complex(text):
         return "page too complex", words

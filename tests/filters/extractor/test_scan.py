@@ -219,7 +219,7 @@ def test_a_page_of_brackets_takes_linear_work():
         b"&" * 300_000,
         b"<a href='" * 50_000,
     ):
-        scan(page)
+        assert len(scan(page).text) <= len(page)
 
 
 @pytest.mark.parametrize("name", ["&eacute;", "&#233;", "&#xE9;", "&Eacute;"])
