@@ -224,7 +224,7 @@ def _close_implied(number, flags, text, blocks, elements, state, stack) -> None:
             if tag == number or tag == other:
                 _pop_to(depth, text, blocks, elements, state, stack)
                 break
-            if FLAGS[tag] & (_BLOCK | _SCOPE) and tag != _ADDRESS and tag != _DIV and tag != _P:
+            if FLAGS[tag] & (_BLOCK | _SCOPE | _HIDING) and tag != _ADDRESS and tag != _DIV and tag != _P:
                 break
     elif number == _TD or number == _TH or number == _TR or number == _TBODY or number == _THEAD or number == _TFOOT:
         lowest = state[DEPTH]
@@ -376,7 +376,7 @@ def finish_tag(page, at, text, blocks, elements, state, stack) -> int:
             break
         if FLAGS[tag] & _SCOPE and (not in_table or tag == _TABLE):
             break
-        if FLAGS[tag] & _BLOCK and not flags & _BLOCK:
+        if FLAGS[tag] & (_BLOCK | _HIDING) and not flags & _BLOCK:
             if not custom:
                 _deaden(number, state, stack)
             break

@@ -42,7 +42,7 @@ from filters.extractor.layout import (
 )
 from filters.extractor.nesting import DEPTH_LIMIT, FACTS, finish_tag, start_tag
 from filters.extractor.text import flush, text_run
-from filters.kernel import kernel
+from filters.kernel import kernel, unowned
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +79,9 @@ def scan(html: bytes) -> Scan:
     signatures = np.empty(most, np.uint64)
     facts = np.empty((FACTS, 3), np.int32)
     state = np.zeros(STATES, np.int64)
-    _scan(page, text, blocks, elements, signatures, facts, state)
+    stack = np.empty((DEPTH_LIMIT, 3), np.int32)
+    found = np.zeros(ATTRIBUTES, np.int64)
+    _scan(page, text, blocks, elements, signatures, facts, state, stack, found)
     return Scan(
         page,
         text[: state[OUT]],
@@ -92,10 +94,11 @@ def scan(html: bytes) -> Scan:
 
 
 @kernel
-def _scan(page, text, blocks, elements, signatures, facts, state) -> None:
+def _scan(page_, text_, blocks_, elements_, signatures_, facts_, state_, stack_, found_) -> None:
+    # All of them, from the caller: one that is made here would be freed once its last owner is out of use.
+    page, text, blocks, elements, signatures = unowned(page_), unowned(text_), unowned(blocks_), unowned(elements_), unowned(signatures_)
+    facts, state, stack, found = unowned(facts_), unowned(state_), unowned(stack_), unowned(found_)
     end = len(page)
-    stack = np.empty((DEPTH_LIMIT, 3), np.int32)
-    found = np.zeros(ATTRIBUTES, np.int64)
     elements[0, PARENT], elements[0, TAG], elements[0, FAMILIES], elements[0, FIRST], elements[0, HIDDEN] = -1, 0, 0, 0, 0
     signatures[0] = np.uint64(0)
     stack[0, STACK_TAG], stack[0, STACK_ELEMENT], stack[0, STACK_BITS] = 0, 0, 0

@@ -77,7 +77,6 @@ FLOW = (
     "em",
     "form",
     "x-card",
-    "noscript",
 )
 ODD = (
     "<!-- a comment -->",
@@ -117,7 +116,7 @@ def tag_soup(draw):
     return "<html><body>" + "".join(pieces)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=500, deadline=None)
 @given(tag_soup())
 def test_every_word_of_tag_soup_is_read_once_and_in_order(page):
     assert scanned_words(page) == lexbor_words(page)
@@ -197,6 +196,11 @@ def test_an_unclosed_drawing_does_not_swallow_the_page():
 def test_an_unclosed_noscript_ends_with_the_element_around_it():
     page = "<p>before</p><div>text<noscript><p>not shown</p></noscript> goes on<noscript><a href=x>nor this</a></div><p>after</p>"
     assert block_texts(scan(page.encode())) == ["before", "text goes on", "after"]
+
+
+def test_a_noscript_ends_at_its_end_tag_whatever_is_open_in_it():
+    """As in a browser that runs scripts, to which it is raw text."""
+    assert block_texts(scan(b"<ul><li>one<noscript><li><div>not shown</noscript> more<li>two</ul>")) == ["one more", "two"]
 
 
 def test_a_select_in_a_select_ends_it():
