@@ -34,6 +34,16 @@ class Job:
         run_units(self.stage, units, Told(work, (self.run, self.config)), self.config.runner, cost)
 
 
+def of_one_unit(work: Callable[[Job, Unit], None]) -> Callable[[Job], None]:
+    """The work of a stage that is one unit: none where a run that was killed before the manifest had done it."""
+
+    def work_of(job: Job) -> None:
+        for unit in job.units:
+            work(job, unit)
+
+    return work_of
+
+
 @dataclass(frozen=True)
 class Stage:
     """One stage of the path."""

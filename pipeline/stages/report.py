@@ -15,7 +15,7 @@ import jinja2
 
 from pipeline.config import Config
 from pipeline.run import Manifest, Run, Unit, add_counts, digest, partial, publish
-from pipeline.stage import Job, Stage
+from pipeline.stage import Job, Stage, of_one_unit
 
 VERSION = 1
 READ = ("crawl", "extract", "filter", "dedup", "train-tokenizer", "tokenize", "train", "evaluate", "generate")
@@ -134,12 +134,13 @@ def _summary(_manifest: Manifest) -> str:
     return "report/index.html"
 
 
-def _work(job: Job) -> None:
+@of_one_unit
+def _work(job: Job, unit: Unit) -> None:
     path = job.run.path("report", "index.html")
     path.parent.mkdir(exist_ok=True)
     partial(path).write_text(render(job.run, job.config), encoding="utf-8")
     publish(partial(path), path)
-    job.run.give_receipt("report", job.units[0], [path], {})
+    job.run.give_receipt("report", unit, [path], {})
 
 
 def _json(run: Run, *parts: str) -> Any:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from pipeline.config import Config
 from pipeline.run import Manifest, Run, Unit, digest, write_json
-from pipeline.stage import Job, Stage
+from pipeline.stage import Job, Stage, of_one_unit
 from trainer.settings import REPORTING
 
 VERSION = 1
@@ -31,12 +31,12 @@ def plan_train(run: Run, config: Config) -> Sequence[Unit]:
     return [Unit(key="model", fingerprint=digest(settings), bytes=0)]
 
 
-def _train(job: Job) -> None:
+@of_one_unit
+def _train(job: Job, unit: Unit) -> None:
     _need_torch()
     from trainer.train import train
 
     assert job.config.train is not None
-    (unit,) = job.units
     out = job.run.path("model")
     report = train(job.run.path("shards"), out, job.config.train, job.progress.note)
     job.run.give_receipt(
@@ -53,7 +53,8 @@ def plan_evaluate(run: Run, _config: Config) -> Sequence[Unit]:
     ]
 
 
-def _evaluate(job: Job) -> None:
+@of_one_unit
+def _evaluate(job: Job, unit: Unit) -> None:
     _need_torch()
     from trainer.evaluate import evaluate
 
@@ -61,7 +62,7 @@ def _evaluate(job: Job) -> None:
     report = evaluate(job.run.path("model"), job.run.path("shards"))
     write_json(path, report)
     baselines = {name: figures["bits_per_byte"] for name, figures in report["baselines"].items()}
-    job.run.give_receipt("evaluate", job.units[0], [path], {"model": report["bits_per_byte"], **baselines})
+    job.run.give_receipt("evaluate", unit, [path], {"model": report["bits_per_byte"], **baselines})
 
 
 def plan_generate(run: Run, config: Config) -> Sequence[Unit]:
@@ -70,7 +71,8 @@ def plan_generate(run: Run, config: Config) -> Sequence[Unit]:
     return [Unit(key="samples", fingerprint=digest(settings), bytes=0)]
 
 
-def _generate(job: Job) -> None:
+@of_one_unit
+def _generate(job: Job, unit: Unit) -> None:
     _need_torch()
     from trainer.generate import generate
 
@@ -87,7 +89,7 @@ def _generate(job: Job) -> None:
     )
     path = job.run.path("samples", "samples.json")
     write_json(path, [{"prompt": prompt, "text": text} for prompt, text in zip(settings.prompts, texts, strict=True)])
-    job.run.give_receipt("generate", job.units[0], [path], {"samples": len(texts)})
+    job.run.give_receipt("generate", unit, [path], {"samples": len(texts)})
 
 
 def _need_torch() -> None:

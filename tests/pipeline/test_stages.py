@@ -12,7 +12,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipeline.config import load
 from pipeline.kept import united
+from pipeline.run import Run
+from pipeline.stage import perform
+from pipeline.stages.report import REPORT
 from tests.pipeline.corpora import STDLIB, curate, long_topics, page, write_config, write_warc
 
 
@@ -95,6 +99,27 @@ def test_a_corpus_of_one_page_or_of_copies_of_it(tmp_path: Path, copies: int) ->
     decisions = pq.read_table(tmp_path / "runs" / "stages" / "decisions").to_pylist()
     assert sum(row["keep"] for row in decisions) == 3
     assert {row["rule"] for row in decisions if not row["keep"]} == ({"exact duplicate"} if copies > 1 else set())
+
+
+def test_a_run_killed_between_a_receipt_and_the_manifest_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "code"
+    folder.mkdir()
+    (folder / "good.py").write_bytes((STDLIB / "textwrap.py").read_bytes())
+    path = configure(tmp_path, {"name": "code", "kind": "code", "paths": [str(folder)]})
+    curate("extract", path)
+    config = load(path)
+    run = Run(config.directory)
+
+    def killed(*_arguments: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Run, "finish", killed)
+        with pytest.raises(KeyboardInterrupt):
+            perform(REPORT, run, config)
+    assert perform(REPORT, run, config)
+    assert not perform(REPORT, run, config)
+    assert (config.directory / "report" / "index.html").exists()
 
 
 def test_the_report_escapes_what_a_model_wrote(tmp_path: Path) -> None:
