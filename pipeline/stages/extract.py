@@ -19,6 +19,7 @@ import xxhash
 from filters import signals as text_signals
 from filters.digests import digests
 from filters.extractor.model import SHIPPED, block_model
+from filters.extractor.page import extract_page
 from filters.language import LanguageModel
 from filters.signature import signatures
 from pipeline.config import Config, Source
@@ -297,7 +298,18 @@ def _printable(text: str) -> str:
 def _work(job: Job) -> None:
     # Read the model and the screen's lists here first, so that a wrong path is one line before any worker starts.
     screen.load(job.config.extract.screen, language_model(job.config.filter.language.model))
+    if job.units:
+        _compile(job.config)
     job.each(job.units, extract_unit)
+
+
+def _compile(config: Config) -> None:
+    """Compile the kernels here, where the machine has not kept them: 30 s that each worker would take at the same time otherwise."""
+    if any(source.kind == "web" for source in config.sources):
+        extract_page(b"<p>text</p>")
+    texts = pa.array(["text"])
+    text_signals.compute(texts)
+    signatures(texts, config.dedup.ngram, config.dedup.bands * config.dedup.rows, config.dedup.seed)
 
 
 EXTRACT = Stage("extract", ("documents", "signals", "rejects/extract"), plan, _work, _summary, check)
