@@ -20,7 +20,7 @@ from filters.licence import UNKNOWN, licence_of_text, spdx_expression
 # A licence field is a name; a whole text in its place is known by its words.
 FIELD_CHARACTERS = 40_000
 
-# Trove classifiers that name one licence (pypi.org/classifiers); "BSD License" and "GNU GPL" alone name several and stay unknown.
+# Trove classifiers of Python packages that name one licence; "BSD License" and "GNU GPL" alone name several and stay unknown.
 _CLASSIFIERS = {
     "MIT License": "MIT",
     "MIT No Attribution License (MIT-0)": "MIT-0",
