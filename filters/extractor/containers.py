@@ -51,15 +51,21 @@ HOSTILE_BITS = sum(
 
 
 @kernel
+def is_heavy(blocks, block) -> bool:
+    """Whether a block is long and hardly linked: a paragraph, whatever its element."""
+    characters = blocks[block, CHARACTERS]
+    return characters >= HEAVY_CHARACTERS and blocks[block, LINK_CHARACTERS] < LIGHT_LINKS * characters
+
+
+@kernel
 def running_sums(blocks):
     """Characters, link characters, and characters of paragraphs before each block, int64 [blocks + 1, 3]."""
     sums = np.zeros((len(blocks) + 1, 3), np.int64)
     for block in range(len(blocks)):
         characters, linked = blocks[block, CHARACTERS], blocks[block, LINK_CHARACTERS]
-        heavy = characters >= HEAVY_CHARACTERS and linked < LIGHT_LINKS * characters
         sums[block + 1, 0] = sums[block, 0] + characters
         sums[block + 1, 1] = sums[block, 1] + linked
-        sums[block + 1, 2] = sums[block, 2] + (characters if heavy else 0)
+        sums[block + 1, 2] = sums[block, 2] + (characters if is_heavy(blocks, block) else 0)
     return sums
 
 

@@ -18,6 +18,7 @@ from filters.extractor.containers import (
     FAR,
     best_container,
     describe_elements,
+    is_heavy,
     mark_lineage,
     running_sums,
     template_groups,
@@ -119,8 +120,6 @@ _OWN_TAGS = np.array([NUMBER[name] for name in OWN_TAGS], np.int64)
 _PARENT_TAGS = np.array([NUMBER[name] for name in PARENT_TAGS], np.int64)
 _OFFSETS = np.array(NEIGHBOURS, np.int64)
 _ARTICLE, _MAIN, _H1, _H6 = NUMBER["article"], NUMBER["main"], NUMBER["h1"], NUMBER["h6"]
-HEAVY_CHARACTERS = 80
-LIGHT_LINKS = 1 / 3
 
 
 def block_features(scanned: Scan) -> npt.NDArray[np.float32]:
@@ -206,13 +205,6 @@ def _is_heading(blocks, elements, block) -> int:
     """Level of the heading that a block is, or 0."""
     tag = elements[blocks[block, ELEMENT], TAG]
     return tag - _H1 + 1 if _H1 <= tag <= _H6 else 0
-
-
-@kernel
-def is_heavy(blocks, block) -> bool:
-    """Whether a block is long and hardly linked: a paragraph, whatever its element."""
-    characters = blocks[block, CHARACTERS]
-    return characters >= HEAVY_CHARACTERS and blocks[block, LINK_CHARACTERS] < LIGHT_LINKS * characters
 
 
 @kernel

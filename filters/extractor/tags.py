@@ -14,7 +14,7 @@ import numpy.typing as npt
 from filters.kernel import kernel
 
 # Properties of an element, as bits of FLAGS.
-BLOCK, VOID, RAW, SKIPPED, CLOSES_PARAGRAPH, SCOPE, STRUCTURAL, HEADING, PREFORMATTED, BOLD, HIDING = (1 << bit for bit in range(11))
+BLOCK, VOID, RAW, SKIPPED, CLOSES_PARAGRAPH, SCOPE, HEADING, PREFORMATTED, BOLD, HIDING = (1 << bit for bit in range(10))
 
 
 def _names(text: str) -> list[str]:
@@ -55,7 +55,7 @@ assert len(TAGS) < 128
 
 FLAGS = np.zeros(len(TAGS), np.uint16)
 for _members, _bit in (
-    (_BLOCKS, BLOCK | STRUCTURAL),
+    (_BLOCKS, BLOCK),
     (_VOID, VOID),
     (_RAW, RAW),
     (_SKIPPED, SKIPPED),
