@@ -6,9 +6,9 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from pipeline.config import Config
+from pipeline.config import Config, stored
 from pipeline.progress import Progress
-from pipeline.run import Manifest, Receipt, Run, Unit, digest, sweep_partials
+from pipeline.run import CONFIGURATION, Manifest, Receipt, Run, Unit, digest, sweep_partials, write_json
 from pipeline.runners import Told, run_units
 
 MEGABYTE = 1e6
@@ -78,6 +78,7 @@ def perform(stage: Stage, run: Run, config: Config) -> bool:
     for folder in stage.folders:
         sweep_partials(run.path(folder))
     good = run.begin(stage.name, units)
+    write_json(run.path(stage.name, CONFIGURATION), stored(config))
     todo = [unit for unit in units if unit.key not in good]
     if good and todo:
         _say(f"{stage.name:<16} {len(good)} of {len(units)} parts are done already")

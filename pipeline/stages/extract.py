@@ -19,6 +19,7 @@ from filters.digests import digests
 from filters.extractor.model import SHIPPED, block_model
 from filters.extractor.page import extract_page
 from pipeline.config import Config
+from pipeline.rules import check_rules
 from pipeline.run import Heartbeat, Manifest, PartWriter, Run
 from pipeline.schema import DOCUMENTS, REJECTS
 from pipeline.settings.sources import Source
@@ -29,12 +30,13 @@ from pipeline.sources.units import SourceUnit, plan_units
 from pipeline.sources.warc import WebRecord
 from pipeline.stage import Job, Stage
 
-VERSION = 2
+VERSION = 3
 BATCH_ROWS, BATCH_CHARACTERS = 1000, 16 << 20
 
 
 def plan(run: Run, config: Config) -> Sequence[SourceUnit]:
     """A unit per large file or range of one, or group of small ones."""
+    check_rules(config)  # before hours of extraction rather than after
     settings = [
         VERSION,
         config.extract.model_dump(mode="json", exclude={"split_bytes"}),
