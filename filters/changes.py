@@ -56,9 +56,8 @@ def changed_bound(bound: Bound | None, signal: str, change: Change, bounded: Ite
     elif bound is None:
         raise ValueError(f"{signal!r} has no bound that {change:g} could replace{nearest(signal, bounded)}; give at_least or at_most")
     elif bound.at_least is not None and bound.at_most is not None:
-        raise ValueError(
-            f"{signal!r} is bound on both sides (>= {bound.at_least:g}, <= {bound.at_most:g}); give at_least or at_most, not {change:g} alone"
-        )
+        both = " and ".join(words(bound))
+        raise ValueError(f"{signal!r} is bound on both sides ({both}); give at_least or at_most, not {change:g} alone")
     else:
         at_least, at_most = (change, None) if bound.at_least is not None else (None, change)
     if at_least is None and at_most is None:

@@ -154,9 +154,7 @@ def _by_signal(preset: Preset) -> Iterator[tuple[str, Bound | None, dict[str, Bo
         yield signal, None, bounds_of
 
 
-def _check(
-    verdicts: _Verdicts, values: npt.NDArray[np.float32], bound: Bound, rule: str, rows: npt.NDArray[np.bool_] | None
-) -> None:
+def _check(verdicts: _Verdicts, values: npt.NDArray[np.float32], bound: Bound, rule: str, rows: npt.NDArray[np.bool_] | None) -> None:
     """Remove the rows, among those asked about (None: all), whose value lies outside the bound."""
     for limit, sign, outside in ((bound.at_least, ">=", np.less), (bound.at_most, "<=", np.greater)):
         if limit is not None:

@@ -12,7 +12,7 @@ from pipeline.settings.sources import Source
 
 
 def rules(source: Source, config: Config) -> tuple[tuple[Preset, ...], LanguageRule | None]:
-    """The presets with the bounds in force, in the order in which they are checked, and the language rule; code has no language to check."""
+    """The presets in order, with the bounds in force, and the language rule; code has no language to check."""
     language = config.filter.language
     rule = LanguageRule(language.keep, language.minimum) if source.kind != "code" and language.keep else None
     return config.filter.presets_of(source.name, source.kind), rule
@@ -32,6 +32,4 @@ def check_rules(config: Config) -> None:
     for source in config.sources:
         for preset in rules(source, config)[0]:
             for name in sorted(signals_of(preset) - numbers):
-                raise ValueError(
-                    f"{preset.name} bounds {name!r} for source {source.name!r}, which is no signal{nearest(name, numbers)}"
-                )
+                raise ValueError(f"{preset.name} bounds {name!r} for source {source.name!r}, which is no signal{nearest(name, numbers)}")

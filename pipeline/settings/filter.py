@@ -19,7 +19,7 @@ DEFAULT_PRESETS: Mapping[Kind, tuple[str, ...]] = {
     "table": ("gopher@2021", "fineweb@2024"),
 }
 SIDES = ("at_least", "at_most")
-_SIDES_SCHEMA = {"type": "object", "properties": dict.fromkeys(SIDES, {"type": ["number", "null"]}), "additionalProperties": False}
+_SIDES_SCHEMA = {"type": "object", "properties": {side: {"type": ["number", "null"]} for side in SIDES}, "additionalProperties": False}
 
 
 def _number(value: Any) -> float:
@@ -53,6 +53,7 @@ BoundChange = Annotated[
 ]
 Limits = Annotated[Any, BeforeValidator(_limits), WithJsonSchema(_SIDES_SCHEMA, mode="validation")]
 PresetChanges = Mapping[str, Mapping[str, BoundChange]]
+NONE: PresetChanges = {}
 
 
 class Language(Section):
@@ -89,9 +90,9 @@ class Filter(Section):
     own_presets: Mapping[str, Mapping[str, Limits]] = {}
     """Rule sets of your own, by name: {NAME: {SIGNAL: {at_least: …, at_most: …}}}, checked as written. They are named in `presets` and
     `source_presets` as the others are."""
-    bounds: PresetChanges = {}
-    """Other bounds for presets: {PRESET: {SIGNAL: CHANGE}}. PRESET is a name (`fineweb@2024`) or all of that name in any version (`fineweb`).
-    CHANGE is a number in place of the one side that the bound has, {at_least: …, at_most: …} for the sides to change, or null for no bound.
+    bounds: PresetChanges = NONE
+    """Other bounds for presets: {PRESET: {SIGNAL: CHANGE}}. PRESET is a name (`fineweb@2024`) or all versions (`fineweb`). CHANGE is a number
+    in place of the one side that the bound has, {at_least: …, at_most: …} for the sides to change (null: no such side), or null for no bound.
     Short on the command line: `--set filters.PRESET.SIGNAL=CHANGE`."""
     language_bounds: Mapping[str, PresetChanges] = {}
     """The same by language, as the `language` column has it: {LANGUAGE: {PRESET: {SIGNAL: CHANGE}}}; over `bounds`."""
@@ -110,7 +111,9 @@ class Filter(Section):
     def _own(cls, presets: Mapping[str, Mapping[str, Limits]]) -> Mapping[str, Mapping[str, Limits]]:
         for name, bounds in presets.items():
             if name in PRESETS or name in {family(shipped) for shipped in PRESETS}:
-                raise ValueError(f"{name!r} is the name of a preset that comes with curate; give yours another, or change it under filter.bounds")
+                raise ValueError(
+                    f"{name!r} is the name of a preset that comes with curate; give yours another, or change it under filter.bounds"
+                )
             if not name or any(character in name for character in " .\n"):
                 raise ValueError(f"{name!r} is no name for a preset; use letters, digits, '-', '_' and '@'")
             if not bounds:
