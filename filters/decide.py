@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from filters.changes import is_no_bound
 from filters.presets import Bound, Preset
 
 DECISIONS: pa.Schema = pa.schema(
@@ -81,6 +82,12 @@ def _numbers(signals: pa.RecordBatch | pa.Table, name: str, needed_by: str) -> n
 def signals_of(preset: Preset) -> set[str]:
     """Signals that a preset bounds, for all documents or those of a language."""
     return {bound.signal for bounds in (preset.bounds, *preset.languages.values()) for bound in bounds}
+
+
+def bounds_of(preset: Preset, language: str | None) -> list[Bound]:
+    """The bounds that a document of a language has to keep, in the order in which they are checked."""
+    chosen = [special.get(language, general) if language else general for _, general, special in _by_signal(preset)]
+    return [bound for bound in chosen if bound is not None and not is_no_bound(bound)]
 
 
 def needed(presets: Sequence[Preset], language: LanguageRule | None = None) -> list[str]:

@@ -91,9 +91,9 @@ class Filter(Section):
     """Rule sets of your own, by name: {NAME: {SIGNAL: {at_least: …, at_most: …}}}, checked as written. They are named in `presets` and
     `source_presets` as the others are."""
     bounds: PresetChanges = NONE
-    """Other bounds for presets: {PRESET: {SIGNAL: CHANGE}}. PRESET is a name (`fineweb@2024`) or all versions (`fineweb`). CHANGE is a number
-    in place of the one side that the bound has, {at_least: …, at_most: …} for the sides to change (null: no such side), or null for no bound.
-    Short on the command line: `--set filters.PRESET.SIGNAL=CHANGE`."""
+    """Other bounds for presets: {PRESET: {SIGNAL: CHANGE}}. PRESET is a name (`fineweb@2024`) or all its versions (`fineweb`). CHANGE is a
+    number in place of the one side that the bound has, {at_least: …, at_most: …} for the sides to change (null: no such side), or null for
+    no bound. Short on the command line: `--set filters.PRESET.SIGNAL=CHANGE`."""
     language_bounds: Mapping[str, PresetChanges] = {}
     """The same by language, as the `language` column has it: {LANGUAGE: {PRESET: {SIGNAL: CHANGE}}}; over `bounds`."""
     source_bounds: Mapping[str, PresetChanges] = {}

@@ -21,7 +21,7 @@ from filters.extractor.page import extract_page
 from pipeline.config import Config
 from pipeline.rules import check_rules
 from pipeline.run import Heartbeat, Manifest, PartWriter, Run
-from pipeline.schema import DOCUMENTS, REJECTS
+from pipeline.schema import DOCUMENTS, REJECTS, document_id
 from pipeline.settings.sources import Source
 from pipeline.signals import compile_kernels, language_model, signals_batch, signals_schema, signals_settings
 from pipeline.sources import books, code, pages, saved, screen, tables, warc
@@ -190,11 +190,6 @@ def rejects_batch(stage: str, source: Source, refused: Iterable[tuple[str, Rejec
         for path, reject in refused
     ]
     return pa.RecordBatch.from_pylist(rows, schema=REJECTS)
-
-
-def document_id(source: str, locator: str) -> bytes:
-    """xxh3-128 of source and locator, 16 bytes."""
-    return xxhash.xxh3_128_digest(f"{source}\n{locator}".encode())
 
 
 def check(_run: Run, _config: Config, manifest: Manifest) -> None:
