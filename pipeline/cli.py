@@ -140,12 +140,12 @@ def why(
 
     Rejects are found as well; so is a URL without its scheme or last slash.
     """
-    from pipeline.ledger import find_run
+    from pipeline.ledger import decided_with, find_run
     from pipeline.why import lines
     from pipeline.why import why as paths_of
 
     run_directory, settings = find_run(place)
-    paths = paths_of(run_directory, target, settings)
+    paths = paths_of(run_directory, target, decided_with(run_directory, settings))
     typer.echo(json.dumps(paths, indent=1, ensure_ascii=False) if as_json else "\n".join(lines(paths)))
 
 

@@ -152,7 +152,7 @@ def _one_line(error: ValidationError) -> str:
     place = ".".join(str(part) for part in first["loc"] if part != "function-after")
     more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
     if first["type"] in {"extra_forbidden", "unexpected_keyword_argument"}:
-        near = difflib.get_close_matches(str(first["loc"][-1]), _keys(), n=1)
+        near = difflib.get_close_matches(str(first["loc"][-1]), sorted(_keys() - {first["loc"][-1]}), n=1)
         return f"{place}: unknown key{f'; did you mean {near[0]!r}?' if near else ''}{more}"
     if first["type"] == "missing":
         return f"{place}: missing{more}"

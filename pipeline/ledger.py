@@ -35,6 +35,12 @@ def find_run(place: Path | None, overrides: Iterable[str] = ()) -> tuple[Run, Co
     return run, load_stored(run.path(stage, CONFIGURATION), overrides)
 
 
+def decided_with(run: Run, otherwise: Config) -> Config:
+    """The configuration with which filter was last begun; where it never was, another."""
+    path = run.path("filter", CONFIGURATION)
+    return load_stored(path) if path.exists() else otherwise
+
+
 def _only_run() -> Path:
     runs = [file.parent.parent for file in sorted(RUNS.glob(f"*/extract/{MANIFEST}"))]
     if len(runs) == 1:

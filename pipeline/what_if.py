@@ -82,8 +82,10 @@ def what_if(run: Run, config: Config, samples: int = 3) -> dict[str, Any]:
     """
     total = Difference()
     keys = run.keys("extract")
-    if not all(run.part("filtered", key).exists() for key in keys):
+    # The verdicts are enough: where a guard has stopped the run, its manifest is missing and the question is asked.
+    if missing := [key for key in keys if not run.part("filtered", key).exists()]:
         run.need("filter")
+        raise ValueError(f"{str(run.part('filtered', missing[0]))!r} does not exist; do `curate filter` anew")
     with ThreadPoolExecutor(THREADS) as pool:
         for part in pool.map(lambda key: part_difference(run, key, config, samples), keys):
             total.add(part, samples)

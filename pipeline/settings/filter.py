@@ -186,5 +186,5 @@ def unused_changes(settings: Filter, sources: Iterable[tuple[str, Kind]]) -> str
         for name in changes:
             if name not in names | {family(preset) for preset in names}:
                 known = f"in force are {', '.join(sorted(names))}" if names else "none is in force there"
-                return f"filter.{place} changes {name!r}, which is in force for no source that it concerns ({known})"
+                return f"filter.{place} changes {name!r}, which no source that it concerns has in force ({known}); take the change out"
     return ""
