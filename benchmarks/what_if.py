@@ -44,7 +44,10 @@ def make_run(folder: Path, documents: int) -> tuple[Path, Run]:
         "name": "made",
         "output": str(folder / "runs"),
         "sources": [{"name": name, "kind": kind, "paths": ["made"]} for name, kind in SOURCES.items()],
-        "filter": {"guard": 1, "presets": {"web": ["gopher@2021", "fineweb@2024"], "book": ["gopher@2021"], "table": ["fineweb@2024"]}},
+        "filter": {
+            "guard": {"source": 1, "language": 1},
+            "presets": {"web": ["gopher@2021", "fineweb@2024"], "book": ["gopher@2021"], "table": ["fineweb@2024"]},
+        },
         "runner": {"workers": 2},
     }
     path = folder / "made.yaml"
@@ -102,6 +105,7 @@ def _signals(schema: pa.Schema, random: np.random.Generator, count: int) -> dict
     }
     values |= {"line_duplicate_character_share": values["line_duplicate_character_share"] / 10}
     lengths = random.lognormal(7, 1, count)
+    values["domain"] = [f"host{host}.org" for host in random.zipf(1.3, count) % 100_000]
     return values | {"bytes": lengths.astype(np.int64), "language": LANGUAGES[random.zipf(2, count) % len(LANGUAGES)]}
 
 
@@ -163,6 +167,7 @@ def _measured(folder: Path, config: Path, run: Run) -> tuple[dict[str, Cost], di
         "what-if, one bound": ["what-if", run.directory, "--set", CHANGE, "--json", said],
         "why": ["why", locator(0, 500), run.directory],
         "filter, one bound": ["filter", config, "--set", CHANGE],
+        "guard by domain alone": ["filter", config, "--set", CHANGE, "--set", "filter.guard.domain=0.999999"],
     }
     costs = {label: measure([*curate, *map(str, command)], cwd=ROOT, log=folder / "command.log") for label, command in commands.items()}
     return costs, json.loads(said.read_text(encoding="utf-8"))

@@ -162,9 +162,10 @@ def what_if(
     """
     from pipeline.ledger import find_run
     from pipeline.run import write_json
-    from pipeline.what_if import lines
+    from pipeline.what_if import check_overrides, lines
     from pipeline.what_if import what_if as difference_of
 
+    check_overrides(overrides or ())
     run_directory, settings = find_run(place, overrides or ())
     difference = difference_of(run_directory, settings, samples)
     if json_file:

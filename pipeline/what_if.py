@@ -64,6 +64,17 @@ class Difference:
         self.leaving = heapq.nsmallest(most_samples, self.leaving + other.leaving)
 
 
+def check_overrides(overrides: Iterable[str]) -> None:
+    """Whether every override is of filter, since nothing else is decided again.
+
+    Raises:
+        ValueError: one is not.
+    """
+    for override in overrides:
+        if not override.startswith(("filter.", "filters.", "filter=")):
+            raise ValueError(f"--set {override!r} is no setting of filter, and what-if decides nothing else again; do the stage itself")
+
+
 def what_if(run: Run, config: Config, samples: int = 3) -> dict[str, Any]:
     """The difference that a configuration makes to a run, as values for JSON.
 

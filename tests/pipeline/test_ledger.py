@@ -25,7 +25,7 @@ from pipeline.stages.filter import FILTER
 from pipeline.what_if import lines as what_if_lines
 from pipeline.what_if import what_if
 from pipeline.why import lines, why
-from tests.pipeline.corpora import ROOT, command, curate, environment, long_topics, page, write_config, write_warc
+from tests.pipeline.corpora import ROOT, command, curate, digests, environment, long_topics, page, write_config, write_warc
 from tests.pipeline.sources.site import Site, serve
 
 GERMAN = """Der Fluss entspringt in den Hügeln nördlich der alten Stadt und fließt vierzig Meilen weit, bevor er das Meer erreicht.
@@ -171,6 +171,7 @@ def test_what_if_prints_tables_and_texts_and_finds_the_only_run(run: Run) -> Non
         assert any(line.startswith(title) for line in done.stdout.splitlines())
     assert ask("what-if", "--set", "filters.book.wordz=1").stderr.strip().endswith("(did you mean 'words'?); give at_least or at_most")
     assert "is no signal (did you mean 'words'?)" in ask("filter", "small.yaml", "--set", "filters.book.wordz={at_least: 1}").stderr
+    assert "is no setting of filter" in ask("what-if", "--set", "dedup.threshold=0.9").stderr
     assert "extract them anew" in ask("what-if", "--set", "filters.book.wordz={at_least: 1}").stderr
     assert "in force is >= 520" in ask("why", "example.org/deutsch-1").stdout
 
@@ -318,6 +319,16 @@ def test_a_rule_that_takes_too_much_of_a_group_stops_the_run_with_examples(
     assert copy.manifest("filter") is None
     # What-if answers where the guard has stopped the run, which is when one asks.
     assert what_if(*find_run(copy.directory, ["filters.book.words=10"]))["all"]["entering"][0] > 0
+
+
+def test_a_stricter_guard_stops_a_filter_that_is_up_to_date(run: Run, tmp_path: Path) -> None:
+    copy = Run(tmp_path / "copy")
+    shutil.copytree(run.directory, copy.directory)
+    strict = find_run(copy.directory, ["filter.guard={source: 0.01, least_documents: 3}"])[1]
+    with pytest.raises(ValueError, match=r"more than filter\.guard\.source \(0\.01\) allows"):
+        perform(FILTER, copy, strict)
+    assert perform(FILTER, copy, find_run(copy.directory, ["filter.guard=1"])[1])
+    assert digests(copy.path("filtered")) == digests(run.path("filtered"))
 
 
 def test_the_language_rule_is_no_reason_to_stop_and_small_groups_are_not_judged(run: Run, tmp_path: Path) -> None:
