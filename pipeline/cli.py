@@ -31,8 +31,16 @@ Overrides = Annotated[
     typer.Option(
         "--set",
         metavar="KEY.PATH=VALUE",
-        help="Override a key of the configuration; the value is YAML. May be given again.",
+        help="Override a key of the configuration; the value is YAML. May be given again. "
+        "filters.PRESET.SIGNAL=BOUND is short for filter.bounds.PRESET.SIGNAL=BOUND.",
         show_default=False,
+    ),
+]
+
+Place = Annotated[
+    Path | None,
+    typer.Argument(
+        metavar="[CONFIG_OR_RUN]", help="A configuration or a run directory; none: the only run under ./runs.", show_default=False
     ),
 ]
 
@@ -118,6 +126,51 @@ def train_extractor(
     trained = train(pages, output, folds, lambda words: typer.echo(words, err=True))
     typer.echo(f"held-out F1 over characters {trained.held_out_f1:.3f} (against the labels, folds by site)", err=True)
     typer.echo(f"model      {output}")
+
+
+@app.command()
+def why(
+    target: Annotated[
+        str, typer.Argument(metavar="URL_OR_DOC_ID", help="A record's locator, or a document's id in hexadecimal.", show_default=False)
+    ],
+    place: Place = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Print a record's whole path: from which bytes it came, its signals and bounds, every verdict, its shard.
+
+    Rejects are found as well; so is a URL without its scheme or last slash.
+    """
+    from pipeline.ledger import decided_with, find_run
+    from pipeline.why import lines
+    from pipeline.why import why as paths_of
+
+    run_directory, settings = find_run(place)
+    paths = paths_of(run_directory, target, decided_with(run_directory, settings))
+    typer.echo(json.dumps(paths, indent=1, ensure_ascii=False) if as_json else "\n".join(lines(paths)))
+
+
+@app.command(name="what-if")
+def what_if(
+    place: Place = None,
+    overrides: Overrides = None,
+    samples: Annotated[int, typer.Option(min=0, max=1000, help="Texts shown of what would enter, and of what would leave.")] = 3,
+    json_file: Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write everything there as JSON.")] = None,
+) -> None:
+    """Print what other settings of filter would change, such as --set filters.fineweb.short_line_share=0.5.
+
+    Decides again from stored signals and compares with the run: by source, language and rule, with samples of the texts concerned.
+    """
+    from pipeline.ledger import find_run
+    from pipeline.run import write_json
+    from pipeline.what_if import check_overrides, lines
+    from pipeline.what_if import what_if as difference_of
+
+    check_overrides(overrides or ())
+    run_directory, settings = find_run(place, overrides or ())
+    difference = difference_of(run_directory, settings, samples)
+    if json_file:
+        write_json(json_file, difference)
+    typer.echo("\n".join(lines(difference)))
 
 
 @app.command()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pyarrow as pa
+import xxhash
 
 DOCUMENT_ID = pa.binary(16)
 
@@ -60,3 +61,8 @@ DECISIONS = pa.schema(
         ("cluster_size", pa.int32()),
     ]
 )
+
+
+def document_id(source: str, locator: str) -> bytes:
+    """xxh3-128 of source and locator, 16 bytes."""
+    return xxhash.xxh3_128_digest(f"{source}\n{locator}".encode())

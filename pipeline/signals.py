@@ -12,6 +12,7 @@ import pyarrow as pa
 from filters import signals as text_signals
 from filters.language import LanguageModel
 from filters.signature import signatures
+from filters.url_rules import registered_domain
 from pipeline.config import Config
 from pipeline.schema import DOCUMENT_ID
 from pipeline.sources.records import Document
@@ -25,6 +26,7 @@ def signals_schema(config: Config) -> pa.Schema:
             ("doc_id", DOCUMENT_ID),
             ("digest", DOCUMENT_ID),
             ("bytes", pa.int64()),
+            ("domain", pa.string()),  # registered domain of a web page's address; null for other kinds
             ("language", pa.string()),
             ("language_score", pa.float32()),
             ("extraction_confidence", pa.float32()),  # of the fast extractor; null where nothing had to be chosen
@@ -54,6 +56,7 @@ def signals_batch(documents: pa.RecordBatch, kept: Sequence[Document], config: C
         "doc_id": documents["doc_id"],
         "digest": documents["digest"],
         "bytes": _lengths(texts),
+        "domain": _domains(documents),
         "extraction_confidence": pa.array([document.confidence for document in kept], pa.float32()),
         "signature": _signatures(texts, config),
         **_languages(documents, config),
@@ -70,6 +73,12 @@ def _lengths(texts: pa.StringArray) -> pa.Array:
     """Bytes of UTF-8, int64."""
     offsets = np.frombuffer(texts.buffers()[1], np.int32)[texts.offset : texts.offset + len(texts) + 1]
     return pa.array(np.diff(offsets).astype(np.int64))
+
+
+def _domains(documents: pa.RecordBatch) -> pa.Array:
+    if documents["kind"][0].as_py() != "web":
+        return pa.nulls(documents.num_rows, pa.string())
+    return pa.array([registered_domain(locator) for locator in documents["locator"].to_pylist()], pa.string())
 
 
 def _languages(documents: pa.RecordBatch, config: Config) -> dict[str, pa.Array]:

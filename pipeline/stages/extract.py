@@ -19,8 +19,9 @@ from filters.digests import digests
 from filters.extractor.model import SHIPPED, block_model
 from filters.extractor.page import extract_page
 from pipeline.config import Config
+from pipeline.rules import check_rules
 from pipeline.run import Heartbeat, Manifest, PartWriter, Run
-from pipeline.schema import DOCUMENTS, REJECTS
+from pipeline.schema import DOCUMENTS, REJECTS, document_id
 from pipeline.settings.sources import Source
 from pipeline.signals import compile_kernels, language_model, signals_batch, signals_schema, signals_settings
 from pipeline.sources import books, code, pages, saved, screen, tables, warc
@@ -29,12 +30,13 @@ from pipeline.sources.units import SourceUnit, plan_units
 from pipeline.sources.warc import WebRecord
 from pipeline.stage import Job, Stage
 
-VERSION = 2
+VERSION = 3
 BATCH_ROWS, BATCH_CHARACTERS = 1000, 16 << 20
 
 
 def plan(run: Run, config: Config) -> Sequence[SourceUnit]:
     """A unit per large file or range of one, or group of small ones."""
+    check_rules(config)  # before hours of extraction rather than after
     settings = [
         VERSION,
         config.extract.model_dump(mode="json", exclude={"split_bytes"}),
@@ -188,11 +190,6 @@ def rejects_batch(stage: str, source: Source, refused: Iterable[tuple[str, Rejec
         for path, reject in refused
     ]
     return pa.RecordBatch.from_pylist(rows, schema=REJECTS)
-
-
-def document_id(source: str, locator: str) -> bytes:
-    """xxh3-128 of source and locator, 16 bytes."""
-    return xxhash.xxh3_128_digest(f"{source}\n{locator}".encode())
 
 
 def check(_run: Run, _config: Config, manifest: Manifest) -> None:
