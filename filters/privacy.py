@@ -2,12 +2,12 @@
 
 A kernel finds candidates (`privacy_candidates`), and only those are judged: addresses here, numbers in `privacy_numbers` and
 `privacy_phones`. What is no one's stays: addresses of RFC 2606's reserved domains and `git@`, which is a protocol; IP addresses that IANA's
-special-purpose registries (RFC 6890) keep from the public net. A domain ends in a suffix that exists (publicsuffix.org), so `icon@2x.png` and
-`user@host` are no addresses.
+special-purpose registries (RFC 6890) keep from the public net. A domain ends in a suffix that exists (publicsuffix.org), so `icon@2x.png`
+and `user@host` are no addresses.
 
-An IPv4 address is four numbers, and so is a version, the number of a section or an ASN.1 object: what stands behind a word such as 'version'
-is no address, nor are four numbers below 100 without a word or port beside them that says so. One public address in 43 has only such,
-(100/256)^4, but all 6 false addresses in 26 MB of technical documents and 150 of 190 in the text of 3,000 pages did. Four one-digit numbers
+An IPv4 address is four numbers, and so is a version, the number of a section or an ASN.1 object: what stands behind a word such as
+'version' is no address, nor are four numbers below 100 without a word or port beside them that says so. One public address in 43 has only
+such, (100/256)^4, but all false ones in 26 MB of technical documents (6) and in the text of 3,000 pages (127) did. Four one-digit numbers
 (1.2.3.4) are none in any case. An IPv6 address has at least three groups: `3000::` is Python's.
 
 Not found: names and postal addresses; digits of other scripts; `name at domain` without brackets, which is as often a sentence.
@@ -98,10 +98,10 @@ def find_in_bytes(data: bytes, kinds: Collection[str] = KINDS) -> list[Span]:
     spans = merged(_judged(data, kinds))
     found: Sequence[Span] = spans
     while found:
-        rest, placed = replaced(data, spans, "personal")
+        rest, placed = replaced(data, spans)
         found = merged(_judged(rest, kinds))
         # A placeholder holds nothing that a form takes, so what is found now lies between two of them.
-        spans = merged([*spans, *(Span(_origin(span.start, spans, placed), _origin(span.end, spans, placed), span.kind) for span in found)])
+        spans = merged([*spans, *(Span(origin(span.start, spans, placed), origin(span.end, spans, placed), span.kind) for span in found)])
     return spans
 
 
@@ -116,17 +116,16 @@ def merged(spans: Iterable[Span]) -> list[Span]:
     return result
 
 
-def replaced(data: bytes, spans: Sequence[Span], prefix: str = "") -> tuple[bytes, list[Span]]:
-    """The text with `<PREFIX:KIND>`, or `<KIND>` without a prefix, in place of each span, and where those stand in it.
+def replaced(data: bytes, spans: Sequence[Span]) -> tuple[bytes, list[Span]]:
+    """The text with `<KIND>` in place of each span, and where those stand in it.
 
     Args:
         data: UTF-8.
         spans: in order, without overlaps, in bytes.
-        prefix: of all placeholders.
     """
     parts, placed, at, length = [], [], 0, 0
     for span in spans:
-        placeholder = f"<{prefix}:{span.kind}>".encode() if prefix else f"<{span.kind}>".encode()
+        placeholder = f"<{span.kind}>".encode()
         parts += [data[at : span.start], placeholder]
         length += span.start - at
         placed.append(Span(length, length + len(placeholder), span.kind))
@@ -134,7 +133,7 @@ def replaced(data: bytes, spans: Sequence[Span], prefix: str = "") -> tuple[byte
     return b"".join([*parts, data[at:]]), placed
 
 
-def _origin(position: int, spans: Sequence[Span], placed: Sequence[Span]) -> int:
+def origin(position: int, spans: Sequence[Span], placed: Sequence[Span]) -> int:
     """The byte before replacement of one that lies outside of what was placed."""
     moved = 0
     for span, place in zip(spans, placed, strict=True):

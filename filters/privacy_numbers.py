@@ -37,7 +37,9 @@ _CARD = re.compile(
     rb"(?<![\w.,+@#/-])(?:\d{4}(?P<gap>[ -])\d{4}(?P=gap)\d{4}(?P=gap)\d{4}|3\d{3}(?P<short>[ -])\d{6}(?P=short)\d{4,5}|\d{13,19})"
     rb"(?!\w|[.,-]\d)"
 )
-_CARD_WORDS = re.compile(r"(?<![a-z])(?:card|cc|visa|master ?card|amex|american express|maestro|karte|kreditkarte|carte|tarjeta|carta|cart[aã]o)\b")
+_CARD_WORDS = re.compile(
+    r"(?<![a-z])(?:card|cc|visa|master ?card|amex|american express|maestro|karte|kreditkarte|carte|tarjeta|carta|cart[aã]o)\b"
+)
 _ISSUERS = re.compile(
     r"(?:4(?:\d{12}|\d{15}|\d{18})"  # Visa
     r"|5[1-5]\d{14}|2(?:22[1-9]|2[3-9]\d|[3-6]\d\d|7[01]\d|720)\d{12}"  # Mastercard
@@ -69,7 +71,7 @@ def cards(data: bytes, begin: int, past: int) -> Iterator[tuple[int, int]]:
     """Payment cards in a run of digits."""
     for found in _CARD.finditer(data, max(0, begin), min(len(data), past + 2)):
         digits = re.sub(r"[ -]", "", found[0].decode())
-        if not _ISSUERS.fullmatch(digits) or not luhn.is_valid(digits) or len(set(digits)) < 2:
+        if found.start() >= past or not _ISSUERS.fullmatch(digits) or not luhn.is_valid(digits) or len(set(digits)) < 2:
             continue
         if len(digits) not in _WORDED_LENGTHS or words_before(data, found.start(), _CARD_WORDS):
             yield found.span()
@@ -126,6 +128,8 @@ def identities(data: bytes, begin: int, past: int) -> Iterator[tuple[int, int]]:
         if identity.words and not worded:
             continue
         for found in identity.form.finditer(data, first, last):
+            if found.start() >= past:
+                break
             if identity.module and not _module(identity.module).is_valid(found[0].decode()):
                 continue
             if not identity.words or words_before(data, found.start(), identity.words):

@@ -20,7 +20,11 @@ from filters.privacy_words import words_after, words_before
 _SEPARATOR = rb"(?:[ ./-]|\xc2\xa0|\xe2\x80[\x90-\x93\xaf])"
 _EXTENSION = rb"(?: ?(?:x|ext\.?|extension) ?\d{1,6})?"
 _INTERNATIONAL = re.compile(
-    rb"(?<![\w+.,=*^-])\(?(?:\+ ?|00(?=[1-9]))\(?\d{1,4}\)?(?:" + _SEPARATOR + rb"{0,2}\(?\d{1,12}\)?){1,7}" + _EXTENSION + rb"(?![\w@]|\xc2\xad|\xe2\x80\x8b)"
+    rb"(?<![\w+.,=*^-])\(?(?:\+ ?|00(?=[1-9]))\(?\d{1,4}\)?(?:"
+    + _SEPARATOR
+    + rb"{0,2}\(?\d{1,12}\)?){1,7}"
+    + _EXTENSION
+    + rb"(?![\w@]|\xc2\xad|\xe2\x80\x8b)"
 )
 _AMERICAN = re.compile(
     rb"(?<![\w.,+@#/$-])(?:(?:1[ .-])?\(?[2-9]\d\d\)? ?[-.]?(?<=[-. )])[2-9]\d\d[-.]\d{4}|\([2-9]\d\d\) ?[2-9]\d\d \d{4})"
@@ -46,41 +50,44 @@ _LATIN = (
     "puhelin", "puh", "telefoon", "toll-free", "freephone",
 )  # fmt: skip
 _OTHERS = (
-    "\u0442\u0435\u043b\u0435\u0444\u043e\u043d", r"\u0442\u0435\u043b\.", "\u0444\u0430\u043a\u0441", "\u03c4\u03b7\u03bb\u03ad\u03c6\u03c9\u03bd\u03bf",
+    "\u0442\u0435\u043b\u0435\u0444\u043e\u043d", r"\u0442\u0435\u043b\.", "\u0444\u0430\u043a\u0441",
+    "\u03c4\u03b7\u03bb\u03ad\u03c6\u03c9\u03bd\u03bf",
     r"\u03c4\u03b7\u03bb\.", "\u7535\u8bdd", "\u96fb\u8a71", "\u624b\u673a", "\u624b\u6a5f", "\u4f20\u771f", "\uc804\ud654",
     "\u0647\u0627\u062a\u0641", "\u05d8\u05dc\u05e4\u05d5\u05df", "\u092b\u093c\u094b\u0928", "\u092b\u094b\u0928", "\u0e42\u0e17\u0e23",
 )  # fmt: skip
 _WORDS = re.compile(rf"(?<![a-z])(?:{'|'.join(_LATIN)})(?![a-z])|{'|'.join(_OTHERS)}")
 _WEAK_WORDS = re.compile(
-    r"(?<![a-z])(?:call(?:ing)?(?: (?:me|us|him|her|them|someone|back))?(?: back)?(?: (?:on|at|to))?|dial|ring|sms|text me|reach(?:ed)? (?:me|us)? ?(?:on|at)"
+    r"(?<![a-z])(?:call(?:ing)?(?: (?:me|us|him|her|them|someone|back))?(?: back)?(?: (?:on|at|to))?"
+    r"|dial|ring|sms|text me|reach(?:ed)? (?:me|us)? ?(?:on|at)"
     r"|answering at|cell|appelez|appeler|llame al|llamar al|chiamare|bellen|anrufen unter)[ :]{0,3}$"
 )
 _WORDS_BEHIND = re.compile(r"[ \t]{0,2}[-(]? ?(?:office|fax|mobile|home|cell|work|phone|tel)(?![a-z])")
-_STRONG, _WEAK = 40, 40
+_WITHIN = 40  # bytes
 _LEAST, _MOST = 7, 13
 _TRIES = 4
 
 
 def phones(data: bytes, begin: int, past: int) -> Iterator[tuple[int, int]]:
     """Telephone numbers in a run of digits, with their extensions."""
+    # A bracket before it, an extension behind; a number that begins behind the run is another's.
     first, last = max(0, begin - 1), min(len(data), past + 16)
     for found in _INTERNATIONAL.finditer(data, first, last):
-        if end := _international(data, found):
+        if found.start() < past and (end := _international(data, found)):
             yield found.start(), end
-    for found in _AMERICAN.finditer(data, first, last):
-        yield found.span()
-    if words_before(data, begin, _WORDS) or words_before(data, begin, _WEAK_WORDS) or words_after(data, past, _WORDS_BEHIND):
-        yield from _worded(data, first, last)
-    elif past - begin > 24:
-        # A run of several numbers: the words may stand before it, not before each of them.
-        yield from _worded(data, first, last)
+    yield from (found.span() for found in _AMERICAN.finditer(data, first, last) if found.start() < past)
+    # In a run of several numbers a word may stand before a later one.
+    beside = words_before(data, begin, _WORDS) or words_before(data, begin, _WEAK_WORDS) or words_after(data, past, _WORDS_BEHIND)
+    if beside or past - begin > 24:
+        for found in _NATIONAL.finditer(data, first, last):
+            if found.start() < past and _is_worded(data, found):
+                yield found.span()
 
 
 def _international(data: bytes, found: re.Match[bytes]) -> int:
     """Where the number ends, which is the longest that its country's plan has; 0: it is none."""
     text = found[0].decode()
     end = found.end()
-    worded = bool(words_before(data, found.start(), _WORDS, _STRONG))
+    worded = bool(words_before(data, found.start(), _WORDS, _WITHIN))
     for _ in range(_TRIES):
         digits = sum(character.isdigit() for character in text)
         if not 8 <= digits <= 22:
@@ -108,13 +115,11 @@ def _parsed(text: str) -> phonenumbers.PhoneNumber | None:
         return None
 
 
-def _worded(data: bytes, first: int, last: int) -> Iterator[tuple[int, int]]:
-    """Numbers with a word beside them."""
-    for found in _NATIONAL.finditer(data, first, last):
-        text = found[0].decode()
-        digits = sum(character.isdigit() for character in re.split("x|e", text)[0])
-        if not _LEAST <= digits <= _MOST or _DATE.match(text):
-            continue
-        start, end = found.span()
-        if words_before(data, start, _WORDS, _STRONG) or words_before(data, start, _WEAK_WORDS, _WEAK) or words_after(data, end, _WORDS_BEHIND):
-            yield start, end
+def _is_worded(data: bytes, found: re.Match[bytes]) -> bool:
+    """Whether grouped digits are as many as a telephone number has, no date, and beside a word."""
+    text = found[0].decode()
+    digits = sum(character.isdigit() for character in re.split("[xe]", text)[0])
+    if not _LEAST <= digits <= _MOST or _DATE.match(text):
+        return False
+    before = (words_before(data, found.start(), words, _WITHIN) for words in (_WORDS, _WEAK_WORDS))
+    return any(before) or bool(words_after(data, found.end(), _WORDS_BEHIND))

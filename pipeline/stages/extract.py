@@ -24,12 +24,13 @@ from pipeline.schema import DOCUMENTS, REJECTS
 from pipeline.settings.sources import Source
 from pipeline.signals import compile_kernels, language_model, signals_batch, signals_schema, signals_settings
 from pipeline.sources import books, code, pages, saved, screen, tables, warc
+from pipeline.sources.private import without_private
 from pipeline.sources.records import Document, Outcome, Reject, Tally
 from pipeline.sources.units import SourceUnit, plan_units
 from pipeline.sources.warc import WebRecord
 from pipeline.stage import Job, Stage
 
-VERSION = 2
+VERSION = 3
 BATCH_ROWS, BATCH_CHARACTERS = 1000, 16 << 20
 
 
@@ -110,7 +111,8 @@ def extract_unit(unit: SourceUnit, run: Run, config: Config) -> None:
         PartWriter(run.part("signals", unit.key), signals_schema(config)) as signals,
         PartWriter(run.part("rejects/extract", unit.key), REJECTS) as rejects,
     ):
-        for batch in _batches(_beating(_under_contract(outcomes(unit, source, config, tally), source, config), tally, beat)):
+        stream = _under_contract(outcomes(unit, source, config, tally), source, config)
+        for batch in _batches(_beating(without_private(stream, source, config.extract, tally), tally, beat)):
             kept = [(run.name(path), outcome) for path, outcome in batch if isinstance(outcome, Document)]
             refused = [(run.name(path), outcome) for path, outcome in batch if isinstance(outcome, Reject)]
             if kept:
@@ -136,7 +138,8 @@ def extract_unit(unit: SourceUnit, run: Run, config: Config) -> None:
         "documents": documents.rows,
         "text_bytes": text_bytes,
         "rejects": reasons,
-    } | ({"secrets": dict(sorted(tally.secrets.items()))} if tally.secrets else {})
+    }
+    counts |= {name: dict(sorted(found.items())) for name in ("secrets", "personal_data") if (found := getattr(tally, name))}
     run.give_receipt("extract", unit, [documents.path, signals.path, rejects.path], {"sources": {source.name: counts}})
 
 
