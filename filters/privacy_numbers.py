@@ -104,7 +104,7 @@ _IDENTITIES = (
     _identity("se.personnummer", rb"\d{6}-\d{4}"),
     _identity("fi.hetu", rb"\d{6}-\d{3}[0-9A-Y]"),
     _identity("cn.ric", rb"[1-6]\d{16}[0-9X]"),
-    _identity("kr.rrn", rb"\d{6}-[1-8]\d{6}"),
+    _identity("kr.rrn", rb"\d{6}-\d{7}"),
     _identity("us.ssn", rb"\d{3} ?\d\d ?\d{4}", "ssn|social security"),
     _identity("", _NINO + rb" ?\d\d ?\d\d ?\d\d ?[A-D]", "nino|national insurance|ni n(?:umber|o)"),
     _identity("de.idnr", rb"\d\d ?\d{3} ?\d{3} ?\d{3}", r"steuer-?id\w*|idnr|id-nr|steuerliche id\w*|identifikationsnummer|tin"),

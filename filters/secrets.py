@@ -1,4 +1,4 @@
-"""Secrets in a text: tokens, private keys and passwords, found by the formats of detect-secrets and replaced by what names their kind.
+"""Secrets in a text: tokens, private keys and passwords, found by the formats of detect-secrets.
 
 Which formats, and why not all of detect-secrets 1.5: its entropy detectors mark every hash and lock file, its keyword detector marks
 `password = "example"`, and each takes a line at a time. So a format is looked for where its fixed letters (`AKIA`, `ghp_`) stand, in a
@@ -13,7 +13,6 @@ import functools
 import importlib
 import re
 from bisect import bisect_right
-from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -123,16 +122,6 @@ def _found(text: str) -> list[Secret]:
         elif secret.end > secrets[-1].end:
             secrets[-1] = Secret(secrets[-1].start, secret.end, secrets[-1].kind)
     return secrets
-
-
-def redact(text: str) -> tuple[str, dict[str, int]]:
-    """The text with `<secret:KIND>` in place of each secret, and how many of each kind there were."""
-    parts, at, counts = [], 0, Counter[str]()
-    for secret in find_secrets(text):
-        parts += [text[at : secret.start], f"<secret:{secret.kind}>"]
-        at = secret.end
-        counts[secret.kind] += 1
-    return "".join([*parts, text[at:]]) if parts else text, dict(sorted(counts.items()))
 
 
 @functools.cache
