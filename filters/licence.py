@@ -84,7 +84,7 @@ def licence_of_url(url: str) -> str:
     if match := _LICENCE_URL.search(url):
         gnu, version, apache, named = match.groups()
         if gnu:
-            return spdx_expression(f"{gnu.upper()}-{version}-only")
+            return spdx_expression(f"{'GFDL' if gnu.lower() == 'fdl' else gnu.upper()}-{version}-only")
         return "Apache-2.0" if apache else spdx_expression(named.removesuffix(".html"))
     return UNKNOWN
 

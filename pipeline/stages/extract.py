@@ -18,13 +18,14 @@ import xxhash
 from filters.digests import digests
 from filters.extractor.model import SHIPPED, block_model
 from filters.extractor.page import extract_page
+from filters.privacy import KINDS
 from pipeline.config import Config
 from pipeline.run import Heartbeat, Manifest, PartWriter, Run
 from pipeline.schema import DOCUMENTS, REJECTS
 from pipeline.settings.sources import Source
 from pipeline.signals import compile_kernels, language_model, signals_batch, signals_schema, signals_settings
 from pipeline.sources import books, code, pages, saved, screen, tables, warc
-from pipeline.sources.private import without_private
+from pipeline.sources.private import redacted, without_private
 from pipeline.sources.records import Document, Outcome, Reject, Tally
 from pipeline.sources.units import SourceUnit, plan_units
 from pipeline.sources.warc import WebRecord
@@ -253,6 +254,7 @@ def _compile(config: Config) -> None:
     """Compile the kernels here, where the machine has not kept them: 30 s that each worker would take at the same time otherwise."""
     if any(source.kind == "web" for source in config.sources):
         extract_page(b"<p>text</p>")
+    redacted("1:a@", KINDS, secrets=True)
     compile_kernels(config)
 
 

@@ -67,18 +67,24 @@ PERSONAL = [
 ]
 LOOK_ALIKES = [
     # e-mail: reserved domains, a protocol, no domain that exists, no name
-    *("write to x@example.com", "a@mail.example.org", "a@b.test", "git@github.com:owner/name.git", "icon@2x.png", "user@host", "react@17.0.2"),
-    *("@user", "@media print.css", "a@", "@", "me @ home.de", "array[at]", "f(at)", "a.@gmail.com", "x@gmail", "https://medium.com/@user/a"),
+    *("write to x@example.com", "a@mail.example.org", "a@b.test"),
+    *("git@github.com:owner/name.git", "icon@2x.png", "user@host", "react@17.0.2"),
+    *("@user", "@media print.css", "a@", "@", "me @ home.de"),
+    *("array[at]", "f(at)", "a.@gmail.com", "x@gmail", "https://medium.com/@user/a"),
     # IP: private, loopback, documentation, versions, sections, masks
-    *("192.168.1.10", "10.0.0.1", "127.0.0.1", "198.51.100.7", "203.0.113.9", "255.255.255.0", "1.2.3.4", "version 91.124.77.200", "v120.3.200.1"),
-    *("See section 12.110.3.2", "1.3.6.1.4.1", "2.5.29.37", "3.30.30.30 is less", "300.1.2.3", "100.64.1.1", "224.0.0.251", "4.11.52.3. Printing"),
+    *("192.168.1.10", "10.0.0.1", "127.0.0.1", "198.51.100.7"),
+    *("203.0.113.9", "255.255.255.0", "1.2.3.4", "version 91.124.77.200", "v120.3.200.1"),
+    *("See section 12.110.3.2", "1.3.6.1.4.1", "2.5.29.37", "3.30.30.30 is less"),
+    *("300.1.2.3", "100.64.1.1", "224.0.0.251", "4.11.52.3. Printing"),
     *("::1", "fe80::1", "2001:db8::1", "std::vector", "a::b", "12:34:56", "00:1A:2B:3C:4D:5E", "ff02::1", "to Python 3000::", "::"),
     # telephone
     *("2003-01-15 12:30:00", "1998-2004", "12.11.2003", "ISBN 0-306-40615-2", "978-0-306-40615-7", "ISSN 2049-3630", "12 345 678 people"),
-    *("52.5200, 13.4050", "Call 2003-01-15", "phone 1914-1918", "-9223372036854775808 to +9223372036854775807", "0x12345678", "100-200-3000"),
+    *("52.5200, 13.4050", "Call 2003-01-15", "phone 1914-1918"),
+    *("-9223372036854775808 to +9223372036854775807", "0x12345678", "100-200-3000"),
     *("1 000 000 000", "in 1990 1991 1992 1993", "RFC 2822 3822 4822", "a+1234567", "the call 12345", "iphone 12 13 14"),
     # accounts, cards
-    *("GB03RVXB01271286793653", "AB12 is a part", "DE89", "4111 1111 1111 1112", "1234 5678 9012 3456", "0000 0000 0000 0000", "4039838161911"),
+    *("GB03RVXB01271286793653", "AB12 is a part", "DE89"),
+    *("4111 1111 1111 1112", "1234 5678 9012 3456", "0000 0000 0000 0000", "4039838161911"),
     *("9784111111111111111", "0.4111111111111111", "4111111111111111abc", "4131034282458809939", "order 4111-1111 1111-1111"),
     # national numbers without the word, with a wrong digit, or with a number that is never given out
     *("514690360", "000-12-3456", "666-12-3456", "900-12-3456", "QQ 12 34 56 C", "AB123456C", "36574261809", "54362315K", "111222333"),
@@ -167,7 +173,8 @@ def test_texts_that_stand_apart_do_not_change_each_other(texts):
 
 @pytest.mark.parametrize(
     "unit",
-    ["@", "a@", "a@b.", "1", "1 ", "1.1.1.", ":", "f:", "::", "(at)", "+", "(+", "+1 ", "AB12", "4111 ", "phone 1 2 3 ", "5-5-", "\u0301", "a\u0301\u0489",
+    ["@", "a@", "a@b.", "1", "1 ", "1.1.1.", ":", "f:", "::", "(at)", "+", "(+",
+     "+1 ", "AB12", "4111 ", "phone 1 2 3 ", "5-5-", "\u0301", "a\u0301\u0489",
      "<personal:", "tel 0 ", "a.b.c@d.e.f.", "-", "http://", "\u202e1"],
 )  # fmt: skip
 def test_hostile_repetition_ends(unit):
