@@ -14,7 +14,8 @@ from filters.language import LanguageModel
 from filters.signature import signatures
 from filters.url_rules import registered_domain
 from pipeline.config import Config
-from pipeline.schema import DOCUMENT_ID
+from pipeline.schema import DOCUMENT_ID, REPLACED
+from pipeline.sources.opt_out import OPT_OUTS
 from pipeline.sources.records import Document
 
 
@@ -30,6 +31,10 @@ def signals_schema(config: Config) -> pa.Schema:
             ("language", pa.string()),
             ("language_score", pa.float32()),
             ("extraction_confidence", pa.float32()),  # of the fast extractor; null where nothing had to be chosen
+            *(pa.field(name, pa.float32(), metadata={"definition": text}) for name, text in OPT_OUTS.items()),  # null but of web pages
+            ("licence_evidence", pa.string()),  # of a web page: one of filters.page_licence.EVIDENCE
+            ("replaced", REPLACED),
+            pa.field("replacements", pa.float32(), metadata={"definition": "personal data and secrets replaced in the text"}),
             *text_signals.SCHEMA,
             ("signature", pa.binary(width)),
         ]
@@ -59,6 +64,9 @@ def signals_batch(documents: pa.RecordBatch, kept: Sequence[Document], config: C
         "domain": _domains(documents),
         "extraction_confidence": pa.array([document.confidence for document in kept], pa.float32()),
         "signature": _signatures(texts, config),
+        "licence_evidence": pa.array([document.licence_evidence for document in kept], pa.string()),
+        **_opt_outs(kept),
+        **_replaced(kept),
         **_languages(documents, config),
         **_by_name(text_signals.compute(texts)),
     }
@@ -88,6 +96,17 @@ def _languages(documents: pa.RecordBatch, config: Config) -> dict[str, pa.Array]
         return {"language": pa.nulls(rows, pa.string()), "language_score": pa.nulls(rows, pa.float32())}
     languages, scores = language_model(config.signals.language_model).identify(documents["text"])
     return {"language": pa.array(languages, pa.string()), "language_score": pa.array(scores)}
+
+
+def _opt_outs(kept: Sequence[Document]) -> dict[str, pa.Array]:
+    """1 where a page says it, 0 where it does not, null for what is no page."""
+    said = [document.opt_outs for document in kept]
+    return {name: pa.array([None if page is None else float(name in page) for page in said], pa.float32()) for name in OPT_OUTS}
+
+
+def _replaced(kept: Sequence[Document]) -> dict[str, pa.Array]:
+    spans = [[{"kind": span.kind, "start": span.start, "end": span.end} for span in document.replaced] for document in kept]
+    return {"replaced": pa.array(spans, REPLACED), "replacements": pa.array([float(len(row)) for row in spans], pa.float32())}
 
 
 def _signatures(texts: pa.StringArray, config: Config) -> pa.Array:
