@@ -15,10 +15,12 @@ import numpy as np
 import numpy.typing as npt
 
 from filters.fasttext_format import HIERARCHICAL, LABEL, SOFTMAX
-from filters.kernel import kernel
+from filters.kernel import inlined, kernel, unowned
 
 FNV_OFFSET, FNV_PRIME = 2166136261, 16777619
+SENTENCE_END_HASH = 3617362777  # of </s>
 WORD_NGRAM_FACTOR = 116049371
+CACHE_BYTES = 1 << 19  # half of a core's own cache
 LOG_FLOOR = 1e-5  # fastText adds it to what it takes the logarithm of
 ALL_KEPT, NONE_KEPT, SOME_KEPT = 0, 1, 2
 _MASK = 0xFFFFFFFF
@@ -42,6 +44,8 @@ class Network(NamedTuple):
     longest: int
     word_ngrams: int
     buckets: int
+    per_bucket: float
+    """1 / buckets."""
     keeps: int
     """ALL_KEPT, NONE_KEPT or SOME_KEPT of the n-grams."""
     kept: npt.NDArray[np.uint8]
@@ -110,48 +114,62 @@ def _is_blank(byte):  # type: ignore[no-untyped-def]
     return byte == 0x20 or (0x09 <= byte <= 0x0D) or byte == 0
 
 
-@kernel
-def _add_row(vectors, row, hidden):  # type: ignore[no-untyped-def]
-    if len(hidden) == 16:  # of lid.176: a loop of known length is two additions
+@inlined
+def _add_row(vectors, row, total):  # type: ignore[no-untyped-def]
+    if len(total) == 16:  # of lid.176: a loop of known length is two additions
         for k in range(16):
-            hidden[k] += vectors[row, k]
+            total[k] += vectors[row, k]
     else:
-        for k in range(len(hidden)):
-            hidden[k] += vectors[row, k]
+        for k in range(len(total)):
+            total[k] += vectors[row, k]
+
+
+@inlined
+def _ngram_row(bucket, keeps, kept, kept_rows):  # type: ignore[no-untyped-def]
+    """The row of a bucket behind those of the words, -1 where it has none."""
+    if keeps == ALL_KEPT:
+        return bucket
+    if keeps == NONE_KEPT or not (kept[bucket >> 3] >> (bucket & 7)) & 1:
+        return -1
+    return np.int64(kept_rows[bucket])
 
 
 @kernel
-def _add_bucket(code, network, hidden):  # type: ignore[no-untyped-def]
-    """Add the row of an n-gram's hash, 32 or 64 bits unsigned; rows added."""
-    bucket = np.int64(code % np.uint64(network.buckets))
-    row = bucket
-    if network.keeps != ALL_KEPT:
-        if network.keeps == NONE_KEPT or not (network.kept[bucket >> 3] >> (bucket & 7)) & 1:
-            return 0
-        row = np.int64(network.kept_rows[bucket])
-    _add_row(network.vectors, network.words + row, hidden)
-    return 1
-
-
-@kernel
-def _add_ngrams(data, start, end, network, hidden):  # type: ignore[no-untyped-def]
-    """Add the rows of the character n-grams of `<word>`; rows added."""
+def _add_word(data, start, end, entry, network, total):  # type: ignore[no-untyped-def]
+    """Add the rows of a word and of the character n-grams of `<word>` to `total`, float32 [dimensions]; rows added."""
+    vectors, kept, kept_rows = unowned(network.vectors), unowned(network.kept), unowned(network.kept_rows)
+    letters = unowned(data)
+    words, buckets, keeps, per_bucket = network.words, network.buckets, network.keeps, network.per_bucket
+    shortest, longest = network.shortest, network.longest
     added = 0
+    if entry >= 0:
+        _add_row(vectors, entry, total)
+        added += 1
     for first in range(start - 1, end + 1):
-        if start <= first < end and data[first] & 0xC0 == 0x80:
+        if start <= first < end and letters[first] & 0xC0 == 0x80:
             continue
-        code, at = np.int64(FNV_OFFSET), first
-        for characters in range(1, network.longest + 1):
+        code, at = np.uint32(FNV_OFFSET), first
+        for characters in range(1, longest + 1):
             if at > end:
                 break
-            byte = np.int64(0x3C) if at < start else (np.int64(0x3E) if at == end else np.int64(np.int8(data[at])))
-            code = ((code ^ byte) * FNV_PRIME) & _MASK
+            byte = np.int8(0x3C) if at < start else (np.int8(0x3E) if at == end else np.int8(letters[at]))
+            code = np.uint32((code ^ np.uint32(byte)) * np.uint32(FNV_PRIME))
             at += 1
-            while start < at < end and data[at] & 0xC0 == 0x80:
-                code = ((code ^ np.int64(np.int8(data[at]))) * FNV_PRIME) & _MASK
+            while start < at < end and letters[at] & 0xC0 == 0x80:
+                code = np.uint32((code ^ np.uint32(np.int8(letters[at]))) * np.uint32(FNV_PRIME))
                 at += 1
-            if characters >= network.shortest and not (characters == 1 and (first < start or at > end)):
-                added += _add_bucket(np.uint64(code), network, hidden)
+            if characters < shortest or (characters == 1 and (first < start or at > end)):
+                continue
+            # By a reciprocal, off by one at most: a division took a third of the whole time.
+            bucket = np.int64(code) - np.int64(np.float64(code) * per_bucket) * buckets
+            if bucket < 0:
+                bucket += buckets
+            elif bucket >= buckets:
+                bucket -= buckets
+            row = _ngram_row(bucket, keeps, kept, kept_rows)
+            if row >= 0:
+                _add_row(vectors, words + row, total)
+                added += 1
     return added
 
 
@@ -166,50 +184,81 @@ def _begins_as_label(data, start, end):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def _add_word_ngrams(code, partial, seen, network, hidden):  # type: ignore[no-untyped-def]
+def _add_word_ngrams(code, partial, seen, network, total):  # type: ignore[no-untyped-def]
     """Add the rows of the n-grams of words that end with this one; `partial` holds the hashes of those that the words before began."""
     added = 0
     # fastText keeps a word's hash as int32 and widens it with its sign.
     wide = np.uint64(np.int64(np.int32(code)))
     for k in range(min(seen, len(partial))):
         partial[k] = partial[k] * np.uint64(WORD_NGRAM_FACTOR) + wide
-        if network.keeps != NONE_KEPT:
-            added += _add_bucket(partial[k], network, hidden)
+        row = _ngram_row(np.int64(partial[k] % np.uint64(network.buckets)), network.keeps, network.kept, network.kept_rows)
+        if row >= 0:
+            _add_row(network.vectors, network.words + row, total)
+            added += 1
     partial[seen % len(partial)] = wide
     return added
 
 
+@inlined
+def _packed(data, start, end):  # type: ignore[no-untyped-def]
+    """Up to eight bytes as one number."""
+    value = np.uint64(0)
+    for at in range(start, min(end, start + 8)):
+        value = (value << np.uint64(8)) | np.uint64(data[at])
+    return value
+
+
 @kernel
-def add_text(data, start, end, network, hidden, partial):  # type: ignore[no-untyped-def]
-    """Add the rows of a text to `hidden`, float32 [dimensions], a line feed being a blank; rows added, `</s>` with them."""
+def add_text(data, start, end, network, total, partial, cache):  # type: ignore[no-untyped-def]
+    """Add the rows of a text to `total`, float32 [dimensions], a line feed being a blank; rows added, `</s>` with them.
+
+    `cache` remembers words of up to 16 bytes: bytes uint64 [places, 2], sums float32 [places, dimensions], rows int64 [places], a power of two
+    of places or none. A word's rows are summed by themselves first, so that a sum does not depend on
+    whether the word was met before.
+    """
+    keys, sums, counts = cache
+    word_total = np.zeros(len(total), np.float32)
     rows, seen, at = 0, 0, start
     while at < end:
         while at < end and _is_blank(data[at]):
             at += 1
         first = at
+        code = np.uint32(FNV_OFFSET)
         while at < end and not _is_blank(data[at]):
+            code = np.uint32((code ^ np.uint32(np.int8(data[at]))) * np.uint32(FNV_PRIME))
             at += 1
         if at == first:
             break
-        code = fnv(data, first, at)
-        entry = network.slots[_slot(data, first, at, code, network.entry_bytes, network.entry_offsets, network.slots)]
+        place = -1
+        if at - first <= 16 and len(keys):
+            place = np.int64((code ^ (code >> np.uint32(15))) & np.uint32(len(keys) - 1))
+            head, tail = _packed(data, first, at), _packed(data, first + 8, at)
+            if counts[place] and keys[place, 0] == head and keys[place, 1] == tail:
+                _add_row(sums, place, total)
+                rows += counts[place]
+                continue
+        entry = network.slots[_slot(data, first, at, np.int64(code), network.entry_bytes, network.entry_offsets, network.slots)]
         if entry >= network.words or (entry < 0 and _begins_as_label(data, first, at)):
             continue
-        ends = at - first == 4 and data[first] == 0x3C and data[first + 1] == 0x2F and data[first + 2] == 0x73 and data[first + 3] == 0x3E
-        if ends:
+        if at - first == 4 and data[first] == 0x3C and data[first + 1] == 0x2F and data[first + 2] == 0x73 and data[first + 3] == 0x3E:
             break
-        if entry >= 0:
-            _add_row(network.vectors, entry, hidden)
-            rows += 1
-        rows += _add_ngrams(data, first, at, network, hidden)
+        word_total[:] = 0
+        added = _add_word(data, first, at, entry, network, word_total)
+        for k in range(len(total)):
+            total[k] += word_total[k]
+        rows += added
+        if place >= 0 and added:
+            keys[place, 0], keys[place, 1], counts[place] = head, tail, added
+            for k in range(len(total)):
+                sums[place, k] = word_total[k]
         if len(partial):
-            rows += _add_word_ngrams(code, partial, seen, network, hidden)
+            rows += _add_word_ngrams(code, partial, seen, network, total)
             seen += 1
     if network.sentence_end >= 0:
-        _add_row(network.vectors, network.sentence_end, hidden)
+        _add_row(network.vectors, network.sentence_end, total)
         rows += 1
     if len(partial):
-        rows += _add_word_ngrams(np.int64(3617362777), partial, seen, network, hidden)
+        rows += _add_word_ngrams(np.uint32(SENTENCE_END_HASH), partial, seen, network, total)
     return rows
 
 
@@ -277,9 +326,14 @@ def score_all(data, starts, ends, network, loss, weights, children, scores, rows
     hidden = np.zeros(len(weights), np.float32)
     scratch = np.zeros(2 * weights.shape[1], np.float64)
     partial = np.zeros(network.word_ngrams - 1, np.uint64)
+    # N-grams of words need each word's hash in turn; a cached word of theirs would save little.
+    places = 0 if network.word_ngrams > 1 else CACHE_BYTES // (4 * len(weights) + 24)
+    while places & (places - 1):
+        places &= places - 1
+    cache = np.zeros((places, 2), np.uint64), np.zeros((places, len(weights)), np.float32), np.zeros(places, np.int64)
     for text in range(len(starts)):
         hidden[:] = 0
-        rows[text] = add_text(data, starts[text], ends[text], network, hidden, partial)
+        rows[text] = add_text(data, starts[text], ends[text], network, hidden, partial, cache)
         if rows[text]:
             for k in range(len(hidden)):
                 hidden[k] /= np.float32(rows[text])

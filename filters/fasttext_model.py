@@ -112,6 +112,7 @@ def _network(file: FastTextFile) -> Network:
         file.longest,
         file.word_ngrams,
         file.buckets,
+        1 / max(1, file.buckets),
         keeps,
         bits,
         rows,
