@@ -1,7 +1,7 @@
 """What of a text is judged: a bounded part of its letters, in lower case, one blank between words.
 
-A text of at most `WHOLE` bytes is judged whole; of a longer one its beginning and `SAMPLES` samples spread evenly over the rest. Letters, combining marks,
-joiners, apostrophes and hyphens stay; everything else is a blank; addresses (`x://…`, `www.…`, `x@…`) go as a whole. What is left out thereby
+A text of at most `WHOLE` bytes is judged whole; of a longer one its beginning and `SAMPLES` samples spread evenly over the rest. Letters,
+combining marks, joiners, apostrophes and hyphens stay; everything else is a blank; addresses (`x://…`, `www.…`, `x@…`) go as a whole. What is left out thereby
 says nothing of a language and was 2 of 1,000 answers on lingua's sentences. Regions are looked at up to four times the bytes that they may
 give, so that a text of digits costs no more than a text of words.
 """
@@ -10,11 +10,13 @@ give, so that a text of digits costs no more than a text of words.
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 import numpy.typing as npt
 
 from filters.kernel import kernel
-from filters.unicode import DIGIT, EXTEND, KIND, SPACE, SYMBOL, classes, code_point, lower
+from filters.unicode import CODE_POINTS, DIGIT, KIND, SPACE, SYMBOL, classes, code_point, lower
 
 PREFIX, SAMPLES, SAMPLE = 512, 4, 128  # bytes of UTF-8
 WHOLE = PREFIX + SAMPLES * SAMPLE
@@ -26,19 +28,29 @@ Bytes = npt.NDArray[np.uint8]
 Offsets = npt.NDArray[np.int64]
 
 
-def excerpts(data: Bytes, starts: Offsets, ends: Offsets, prefix: int = PREFIX, samples: int = SAMPLES) -> tuple[Bytes, Offsets]:
+def excerpts(
+    data: Bytes, starts: Offsets, ends: Offsets, *, prefix: int = PREFIX, samples: int = SAMPLES, lower_case: bool = True
+) -> tuple[Bytes, Offsets]:
     """Excerpts of the texts `data[start:end]` of UTF-8, one behind the other, and where each begins and ends in them, int64 [texts + 1].
 
     Args:
         prefix: bytes of the beginning.
         samples: of `SAMPLE` bytes each.
+        lower_case: whether letters are made lower case; where not, only what is no letter goes.
     """
     most = prefix + samples * SAMPLE
     # A letter's lower case may take half as much again; a sample may end within the bytes of its last letter.
     room = int(np.minimum(ends - starts, most).sum()) * 3 // 2 + len(starts) * (8 + 5 * samples)
     found, offsets = np.empty(room, np.uint8), np.zeros(len(starts) + 1, np.int64)
-    _fill(data, starts, ends, prefix, samples, classes(), lower(), found, offsets)
+    _fill(data, starts, ends, prefix, samples, classes(), lower() if lower_case else _as_they_are(), found, offsets)
     return found[: offsets[-1]], offsets
+
+
+@cache
+def _as_they_are() -> npt.NDArray[np.int32]:
+    table = np.arange(CODE_POINTS, dtype=np.int32)
+    table.setflags(write=False)
+    return table
 
 
 @kernel
