@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,8 @@ from filters.language import LanguageModel
 from filters.signature import signatures
 from filters.url_rules import registered_domain
 from pipeline.config import Config
+from pipeline.model_file import model_file
+from pipeline.run import sha256
 from pipeline.schema import DOCUMENT_ID, REPLACED
 from pipeline.sources.opt_out import OPT_OUTS
 from pipeline.sources.records import Document
@@ -30,6 +33,7 @@ def signals_schema(config: Config) -> pa.Schema:
             ("domain", pa.string()),  # registered domain of a web page's address; null for other kinds
             ("language", pa.string()),
             ("language_score", pa.float32()),
+            ("language_mixing_share", pa.float32()),  # of judged paragraphs' characters; null where none was long enough
             ("extraction_confidence", pa.float32()),  # of the fast extractor; null where nothing had to be chosen
             *(pa.field(name, pa.float32(), metadata={"definition": text}) for name, text in OPT_OUTS.items()),  # null but of web pages
             ("licence_evidence", pa.string()),  # of a web page: one of filters.page_licence.EVIDENCE
@@ -44,7 +48,7 @@ def signals_schema(config: Config) -> pa.Schema:
 def signals_settings(config: Config) -> list[Any]:
     """Every setting that decides a signal, for the fingerprint of extract."""
     dedup = config.dedup
-    return [config.signals.language_model, dedup.ngram, dedup.bands, dedup.rows, dedup.seed]
+    return [sha256(language_file(config)), dedup.ngram, dedup.bands, dedup.rows, dedup.seed]
 
 
 def signals_batch(documents: pa.RecordBatch, kept: Sequence[Document], config: Config) -> pa.Table:
@@ -90,12 +94,13 @@ def _domains(documents: pa.RecordBatch) -> pa.Array:
 
 
 def _languages(documents: pa.RecordBatch, config: Config) -> dict[str, pa.Array]:
-    """Language and its score; null for code."""
-    rows = documents.num_rows
+    """Language, its score, and what is in others; null for code."""
+    names = ("language", "language_score", "language_mixing_share")
     if documents["kind"][0].as_py() == "code":
-        return {"language": pa.nulls(rows, pa.string()), "language_score": pa.nulls(rows, pa.float32())}
-    languages, scores = language_model(config.signals.language_model).identify(documents["text"])
-    return {"language": pa.array(languages, pa.string()), "language_score": pa.array(scores)}
+        return {name: pa.nulls(documents.num_rows, pa.float32() if name != "language" else pa.string()) for name in names}
+    found = language_model(config).measure(documents["text"])
+    columns = (pa.array(found.codes, pa.string()), pa.array(found.scores), pa.array(found.mixing, from_pandas=True))
+    return dict(zip(names, columns, strict=True))
 
 
 def _opt_outs(kept: Sequence[Document]) -> dict[str, pa.Array]:
@@ -115,10 +120,28 @@ def _signatures(texts: pa.StringArray, config: Config) -> pa.Array:
     return pa.Array.from_buffers(pa.binary(minima.shape[1] * 4), len(texts), [None, pa.py_buffer(minima)])
 
 
+def language_file(config: Config) -> Path:
+    """Of the language model.
+
+    Raises:
+        ValueError: as `model_file`.
+    """
+    return model_file(config.signals.language_model, config.directory, config.signals.language_model_sha256)
+
+
+def language_model(config: Config) -> LanguageModel:
+    """The language model that a configuration names.
+
+    Raises:
+        ValueError: it is not there, cannot be fetched, or is no fastText classifier.
+    """
+    return _loaded(config.signals.language_model, config.directory, config.signals.language_model_sha256)
+
+
 @functools.lru_cache(maxsize=2)
-def language_model(name: str) -> LanguageModel:
-    """One copy for each process: the model takes 0.1 s and 1 MB (lid.176.ftz) to 1 GB."""
-    return LanguageModel.load(name)
+def _loaded(name: str, directory: Path, wanted: str | None) -> LanguageModel:
+    """One copy for each process: lid.176.ftz takes 0.05 s and 16 MB; a model of 1.6 GB is mapped and shared."""
+    return LanguageModel.load(model_file(name, directory, wanted))
 
 
 def compile_kernels(config: Config) -> None:
@@ -126,3 +149,4 @@ def compile_kernels(config: Config) -> None:
     texts = pa.array(["text"])
     text_signals.compute(texts)
     _signatures(texts, config)
+    language_model(config).measure(texts)

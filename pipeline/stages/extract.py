@@ -63,7 +63,7 @@ def _model_digest(config: Config) -> str:
 def outcomes(unit: SourceUnit, source: Source, config: Config, tally: Tally) -> Iterator[tuple[str, Outcome]]:
     """Each record's input path and what became of it."""
     if unit.kind == "web":
-        model = language_model(config.signals.language_model) if config.extract.screen.languages else None
+        model = language_model(config) if config.extract.screen.languages else None
         screen.load(config.extract.screen, model)
         for path in unit.paths:
             for record in web_records(path, tally, config.extract.max_record_bytes, unit.begin, unit.end, unit.stamp):
@@ -241,7 +241,7 @@ def _printable(text: str) -> str:
 
 def _work(job: Job) -> None:
     # Read the model and the screen's lists here first, so that a wrong path is one line before any worker starts.
-    screen.load(job.config.extract.screen, language_model(job.config.signals.language_model))
+    screen.load(job.config.extract.screen, language_model(job.config))
     if job.units:
         _compile(job.config)
     job.each(job.units, extract_unit)
