@@ -8,6 +8,7 @@ model that DCLM published says 'bigram' in its name (openhermes_reddit_eli5_vs_r
 
 from __future__ import annotations
 
+import ctypes
 import tempfile
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -22,6 +23,8 @@ import xxhash
 PREFIX = "__label__"
 _SENTENCE_END = "</s>"  # fastText's own word for the end of a line; a text that holds it would be read as two
 _SAMPLES = 4
+_LEAST_VALUES = 1 << 18
+_MMAP_THRESHOLD = (-3, 1 << 17)  # M_MMAP_THRESHOLD of malloc.h, and glibc's own value at the start of a process
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +49,9 @@ class Normalisation:
         return " ".join(text.encode("utf-8", "replace").decode("utf-8").split())
 
 
+AS_WRITTEN = Normalisation()
+
+
 @dataclass(frozen=True, slots=True)
 class FastTextSettings:
     """Hyperparameters by fastText's meanings. One thread always, so that equal lines in equal order give equal bytes."""
@@ -61,6 +67,9 @@ class FastTextSettings:
     seed: int = 0
 
 
+DCLM = FastTextSettings()
+
+
 @dataclass(frozen=True, slots=True)
 class Classifier:
     """A fastText classifier and how it is shown texts."""
@@ -71,7 +80,7 @@ class Classifier:
     _model: Any
 
     @classmethod
-    def load(cls, path: str | Path, normalisation: Normalisation = Normalisation()) -> Classifier:
+    def load(cls, path: str | Path, normalisation: Normalisation = AS_WRITTEN) -> Classifier:
         """Load a model, plain (.bin) or quantised (.ftz).
 
         Raises:
@@ -123,16 +132,22 @@ class Classifier:
         self._model.quantize(cutoff=rows, retrain=False, qnorm=False, thread=1, verbose=0)
 
 
-def train(examples: Iterable[tuple[str, str]], normalisation: Normalisation, settings: FastTextSettings = FastTextSettings()) -> Classifier:
+def train(examples: Iterable[tuple[str, str]], normalisation: Normalisation, settings: FastTextSettings = DCLM) -> Classifier:
     """Learn from (label, line) pairs, the lines made by `normalisation`, in the order in which the examples come.
 
     The order should be mixed, as by `mixed`: fastText goes through it once an epoch.
 
+    Equal examples in equal order give equal bytes on Linux with glibc; elsewhere `_zeroed_matrices` can do nothing.
+
     Raises:
-        ValueError: fewer than two labels, or fastText refuses, for example because no word occurs `minimum_count` times.
+        ValueError: fewer than two labels, too small a model, or fastText refuses, for example because no word occurs `minimum_count` times.
     """
     import fasttext
 
+    if settings.buckets * settings.dimensions < _LEAST_VALUES:
+        least = -(-_LEAST_VALUES // settings.dimensions)
+        raise ValueError(f"{settings.buckets} buckets of {settings.dimensions} dimensions are too few; give {least} buckets at least")
+    _zeroed_matrices()
     labels = set()
     with tempfile.TemporaryDirectory(prefix="curate-classifier-") as folder:
         file = Path(folder, "lines.txt")
@@ -157,8 +172,21 @@ def train(examples: Iterable[tuple[str, str]], normalisation: Normalisation, set
                 verbose=0,
             )
         except (ValueError, RuntimeError, MemoryError) as error:
-            raise ValueError(f"fastText cannot learn from these texts: {error}") from error
+            advice = "; lower the learning rate" if "NaN" in str(error) else ""
+            raise ValueError(f"fastText cannot learn from these texts: {error}{advice}") from error
     return Classifier(tuple(sorted(labels)), normalisation, model)
+
+
+def _zeroed_matrices() -> None:
+    """Have every large block of memory come fresh, which is zeros, from the system.
+
+    With one thread fastText sets the first tenth of its matrix and takes the rest as the memory is (facebookresearch/fastText issue 1061):
+    after other work in the same process that gave other models from equal texts, or "Encountered NaN". glibc raises the size from which
+    blocks come fresh as a program frees some; setting it keeps it.
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None:
+        mallopt(*_MMAP_THRESHOLD)
 
 
 def line_digest(line: str, seed: int = 0) -> tuple[int, int]:
@@ -182,8 +210,8 @@ def out_of_fold(
     wanted: str,
     *,
     folds: int = 10,
-    normalisation: Normalisation = Normalisation(),
-    settings: FastTextSettings = FastTextSettings(),
+    normalisation: Normalisation = AS_WRITTEN,
+    settings: FastTextSettings = DCLM,
 ) -> npt.NDArray[np.float32]:
     """The probability of a label for each text, by a model that has not seen the text nor any equal one.
 

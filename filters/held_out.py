@@ -46,7 +46,7 @@ def best_f1(truth: Truth, scores: Scores) -> dict[str, float]:
     return {"threshold": float(thresholds[best]), **precision_recall_f1(truth, scores >= thresholds[best])}
 
 
-def calibration(truth: Truth, scores: Scores, bins: int = BINS) -> list[dict[str, float]]:
+def calibration(truth: Truth, scores: Scores, bins: int = BINS) -> list[dict[str, Any]]:
     """Texts by score in equal steps from 0 to 1: bounds, how many, their mean score and the share of them that is true.
 
     A bin without texts has a null mean and share. The last bin has its upper bound.
@@ -63,8 +63,9 @@ def calibration(truth: Truth, scores: Scores, bins: int = BINS) -> list[dict[str
 
 def expected_calibration_error(table: Sequence[dict[str, Any]]) -> float:
     """Mean distance of mean score and true share, weighted by texts (Guo et al. 2017, arXiv:1706.04599)."""
-    texts = sum(row["texts"] for row in table)
-    return sum(row["texts"] * abs(row["mean_score"] - row["true_share"]) for row in table if row["texts"]) / max(1, texts)
+    texts: int = sum(row["texts"] for row in table)
+    distance: float = sum(row["texts"] * abs(row["mean_score"] - row["true_share"]) for row in table if row["texts"])
+    return distance / max(1, texts)
 
 
 def rank_correlation(first: Scores, second: Scores) -> float:
@@ -120,4 +121,4 @@ def _by_threshold(truth: Truth, scores: Scores) -> tuple[Scores, npt.NDArray[np.
     order = np.argsort(-scores, kind="stable")
     ordered, hits = scores[order], np.cumsum(truth[order], dtype=np.float64)
     last = np.flatnonzero(np.diff(ordered, append=-np.inf))
-    return ordered[last], hits[last], last + 1.0
+    return ordered[last], hits[last], (last + 1).astype(np.float64)
