@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import ctypes
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,8 +24,8 @@ import xxhash
 PREFIX = "__label__"
 _SENTENCE_END = "</s>"  # fastText's own word for the end of a line; a text that holds it would be read as two
 _SAMPLES = 4
-_LEAST_VALUES = 1 << 18
-_MMAP_THRESHOLD = (-3, 1 << 17)  # M_MMAP_THRESHOLD of malloc.h, and glibc's own value at the start of a process
+_LEAST_VALUES = 1 << 16  # smaller blocks may come from glibc's per-thread cache, which M_PERTURB does not reach
+_PERTURB = -6  # M_PERTURB of malloc.h
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,17 +138,16 @@ def train(examples: Iterable[tuple[str, str]], normalisation: Normalisation, set
 
     The order should be mixed, as by `mixed`: fastText goes through it once an epoch.
 
-    Equal examples in equal order give equal bytes on Linux with glibc; elsewhere `_zeroed_matrices` can do nothing.
+    Equal examples in equal order give equal bytes on Linux with glibc; elsewhere see `_zeroed_memory`.
 
     Raises:
-        ValueError: fewer than two labels, too small a model, or fastText refuses, for example because no word occurs `minimum_count` times.
+        ValueError: fewer than two labels, too small a model, or no word that occurs `minimum_count` times, or fastText refuses.
     """
     import fasttext
 
     if settings.buckets * settings.dimensions < _LEAST_VALUES:
         least = -(-_LEAST_VALUES // settings.dimensions)
         raise ValueError(f"{settings.buckets} buckets of {settings.dimensions} dimensions are too few; give {least} buckets at least")
-    _zeroed_matrices()
     labels = set()
     with tempfile.TemporaryDirectory(prefix="curate-classifier-") as folder:
         file = Path(folder, "lines.txt")
@@ -158,35 +158,41 @@ def train(examples: Iterable[tuple[str, str]], normalisation: Normalisation, set
         if len(labels) < 2:
             raise ValueError(f"a classifier needs texts of two labels at least; there are {', '.join(map(repr, sorted(labels))) or 'none'}")
         try:
-            model = fasttext.train_supervised(
-                str(file),
-                wordNgrams=settings.word_ngrams,
-                dim=settings.dimensions,
-                epoch=settings.epochs,
-                lr=settings.learning_rate,
-                minCount=settings.minimum_count,
-                bucket=settings.buckets,
-                seed=settings.seed,
-                label=PREFIX,
-                thread=1,
-                verbose=0,
-            )
+            with _zeroed_memory():
+                model = fasttext.train_supervised(
+                    str(file),
+                    wordNgrams=settings.word_ngrams,
+                    dim=settings.dimensions,
+                    epoch=settings.epochs,
+                    lr=settings.learning_rate,
+                    minCount=settings.minimum_count,
+                    bucket=settings.buckets,
+                    seed=settings.seed,
+                    label=PREFIX,
+                    thread=1,
+                    verbose=0,
+                )
         except (ValueError, RuntimeError, MemoryError) as error:
             advice = "; lower the learning rate" if "NaN" in str(error) else ""
             raise ValueError(f"fastText cannot learn from these texts: {error}{advice}") from error
+    if not set(model.get_words()) - {_SENTENCE_END}:
+        raise ValueError(f"no word of these texts occurs {settings.minimum_count} times; give more texts or a smaller --minimum-count")
     return Classifier(tuple(sorted(labels)), normalisation, model)
 
 
-def _zeroed_matrices() -> None:
-    """Have every large block of memory come fresh, which is zeros, from the system.
+@contextmanager
+def _zeroed_memory() -> Iterator[None]:
+    """Have glibc give memory that is zero (mallopt(3), M_PERTURB: the complement of the value).
 
     With one thread fastText sets the first tenth of its matrix and takes the rest as the memory is (facebookresearch/fastText issue 1061):
-    after other work in the same process that gave other models from equal texts, or "Encountered NaN". glibc raises the size from which
-    blocks come fresh as a program frees some; setting it keeps it.
+    after other work in the same process that gave other models from equal texts, or "Encountered NaN".
     """
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
-    if mallopt is not None:
-        mallopt(*_MMAP_THRESHOLD)
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", lambda *_: 0)
+    mallopt(_PERTURB, 0xFF)
+    try:
+        yield
+    finally:
+        mallopt(_PERTURB, 0)
 
 
 def line_digest(line: str, seed: int = 0) -> tuple[int, int]:
