@@ -65,12 +65,12 @@ def model_batch(texts: pa.StringArray, signals: Signals) -> dict[str, pa.Array]:
     for classifier in signals.classifiers:
         # Several labels of one model are one pass.
         shown = (classifier.model, Normalisation(classifier.lowercase, classifier.characters))
-        model = _classifier(*shown)
+        model = _classifier(*shown, _stamp(classifier.model))
         if shown not in scored:
             scored[shown] = model.probabilities(texts)
         columns[column_of(classifier)] = pa.array(scored[shown][:, _label_number(classifier, model)])
     if signals.perplexity:
-        columns["perplexity"] = pa.array(_perplexity(signals.perplexity.model).perplexity(texts))
+        columns["perplexity"] = pa.array(_perplexity(signals.perplexity.model, _stamp(signals.perplexity.model)).perplexity(texts))
     return columns
 
 
@@ -79,13 +79,19 @@ def load_models(signals: Signals) -> None:
     model_batch(pa.array(["text"]), signals)
 
 
+def _stamp(path: str) -> tuple[int, int]:
+    """Of a file: a process that goes on after its model was trained anew must not keep the old one."""
+    status = Path(path).stat()
+    return status.st_size, status.st_mtime_ns
+
+
 @functools.lru_cache(maxsize=8)
-def _classifier(path: str, normalisation: Normalisation) -> Classifier:
+def _classifier(path: str, normalisation: Normalisation, _version: tuple[int, int]) -> Classifier:
     return Classifier.load(path, normalisation)
 
 
 @functools.lru_cache(maxsize=1)
-def _perplexity(path: str) -> PerplexityModel:
+def _perplexity(path: str, _version: tuple[int, int]) -> PerplexityModel:
     return PerplexityModel.load(path)
 
 
@@ -102,15 +108,14 @@ def _checked_digest(key: str, setting: ClassifierSignal | PerplexitySignal) -> s
     path = Path(setting.model)
     if not path.is_file():
         raise ValueError(f"{key}: {setting.model!r} is no file; give the path of a model")
-    status = path.stat()
-    digest = _sha256(path, status.st_size, status.st_mtime_ns)
+    digest = _sha256(path, _stamp(setting.model))
     if setting.sha256 not in {None, digest}:
         raise ValueError(f"{key}: {setting.model!r} has sha256 {digest}, not {setting.sha256}; give the right file, or its sha256")
     return digest
 
 
 @functools.lru_cache(maxsize=16)
-def _sha256(path: Path, _size: int, _changed: int) -> str:
+def _sha256(path: Path, _version: tuple[int, int]) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
