@@ -207,7 +207,7 @@ def train_perplexity(
     low, middle, high = found.quantiles
     left_out = f", {found.left_out:,} more left out by --most-bytes" if found.left_out else ""
     typer.echo(f"{found.texts:,} texts, {found.bytes / 1e6:,.1f} MB{left_out}")
-    typer.echo(f"perplexity of {found.held_out:,} held-out texts: 5 % below {low:,.0f}, half below {middle:,.0f}, 95 % below {high:,.0f}")
+    typer.echo(f"perplexity of {found.held_out:,} held-out texts: 5 % below {low:.1f}, half below {middle:.1f}, 95 % below {high:.1f}")
     typer.echo(f"model      {output}")
 
 

@@ -28,7 +28,7 @@ class ClassifierSignal(Section):
 
 
 class PerplexitySignal(Section):
-    """A column perplexity: per token, by a model of word trigrams (`filters.perplexity`), for documents of every kind."""
+    """A column perplexity: per byte, by a model of word trigrams (`filters.perplexity`), for documents of every kind."""
 
     model: str
     """Path of a model that `curate train-perplexity` wrote."""

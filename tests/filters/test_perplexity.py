@@ -56,8 +56,8 @@ def straightforward_bits(texts: list[list[str]], asked: list[str]) -> float:
 @settings(max_examples=40, deadline=None)
 @given(TEXTS, st.lists(st.sampled_from(["ant", "bee", "cat", "dormouse"]), min_size=1, max_size=8))
 def test_bits_are_those_of_the_definition(texts, asked):
-    bits, tokens = model_of([" ".join(text) for text in texts]).bits(pa.array([" ".join(asked)]))
-    assert tokens[0] == len(asked)
+    bits, sizes = model_of([" ".join(text) for text in texts]).bits(pa.array([" ".join(asked)]))
+    assert sizes[0] == len("".join(asked))
     # A cost is rounded to 1/1024 bit, and a token's is the sum of three at most.
     assert bits[0] == pytest.approx(straightforward_bits(texts, asked), abs=0.002 * len(asked))
 
@@ -85,9 +85,9 @@ def test_what_is_alike_surprises_less_and_order_matters():
     seen, unseen, mixed, random_letters = (
         np.median(model.perplexity(pa.array(group))) for group in (texts[::2], held_out, shuffled, noise)
     )
-    assert seen < unseen / 3
-    assert unseen < mixed / 2
-    assert mixed < random_letters
+    assert np.log2(seen) < np.log2(unseen) * 0.6
+    assert np.log2(unseen) < np.log2(mixed) * 0.85
+    assert mixed < random_letters / 1.5
 
 
 def test_a_text_is_scored_alone_and_a_model_is_the_same_each_time(tmp_path):
@@ -101,7 +101,7 @@ def test_a_text_is_scored_alone_and_a_model_is_the_same_each_time(tmp_path):
     odd = ["", "  \n\t ", "one", "!!!!", "語" * 50, "word " * 3000, "\0", "a" * 100_000, None, *texts[:3]]
     together = model.perplexity(pa.array(odd))
     assert together.dtype == np.float32
-    assert np.isnan(together).tolist() == [text is None or not text.strip() for text in odd]
+    assert np.isnan(together).tolist() == [not any(character > " " for character in text or "") for text in odd]
     alone = np.concatenate([model.perplexity(pa.array([text], pa.string())) for text in odd])
     assert np.array_equal(together, alone, equal_nan=True)
     assert np.array_equal(model.perplexity(pa.array(odd).slice(2, 4)), together[2:6])
