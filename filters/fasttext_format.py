@@ -116,8 +116,10 @@ def _read(reader: _Reader) -> FastTextFile:
         longest = 0  # such files were made before supervised models had n-grams of characters
     if loss not in (HIERARCHICAL, NEGATIVE, SOFTMAX, ONE_VERSUS_ALL):
         raise _Broken(f"its loss is {loss}, not 1 to 4")
-    if not (0 < dimensions and 0 <= buckets and 1 <= word_ngrams <= LONGEST_NGRAM and 0 <= longest <= LONGEST_NGRAM and shortest >= 0):
-        raise _Broken(f"its n-grams are {shortest} to {longest} characters, {word_ngrams} words, {dimensions} dimensions, {buckets} buckets")
+    if not (dimensions > 0 and buckets >= 0 and 1 <= word_ngrams <= LONGEST_NGRAM and 0 <= longest <= LONGEST_NGRAM and shortest >= 0):
+        raise _Broken(
+            f"its n-grams are {shortest} to {longest} characters, {word_ngrams} words, {dimensions} dimensions, {buckets} buckets"
+        )
     entries, words, labels, _, kept_count = reader.numbers("3i2q", "its counts of words")
     if entries < 0 or words < 0 or labels < 1 or entries != words + labels or kept_count < -1:
         raise _Broken(f"it has {entries} entries of {words} words and {labels} labels, {kept_count} n-grams kept")

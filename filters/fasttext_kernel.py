@@ -90,7 +90,8 @@ def _slot(data, start, end, code, entry_bytes, entry_offsets, slots):  # type: i
 @kernel
 def tree(counts, children):  # type: ignore[no-untyped-def]
     """Huffman's tree over labels in falling order of counts: int32 [labels - 1, 2] of each inner node's children, numbered from the labels'
-    number on. The second child is the one of the larger sigmoid."""
+    number on. The second child is the one of the larger sigmoid.
+    """
     labels = len(counts)
     weights = np.full(2 * labels - 1, np.int64(10**15))
     weights[:labels] = counts

@@ -63,7 +63,9 @@ def _fill(data, starts, ends, prefix, samples, kinds, lowered, found, offsets): 
             to = _copy_letters(data, start, end, end - start, kinds, lowered, found, begin, to)
         else:
             step = (end - start - prefix) // max(1, samples)
-            to = _copy_letters(data, start, min(start + LOOKED_AT * prefix, start + prefix + step), prefix, kinds, lowered, found, begin, to)
+            to = _copy_letters(
+                data, start, min(start + LOOKED_AT * prefix, start + prefix + step), prefix, kinds, lowered, found, begin, to
+            )
             for k in range(samples):
                 first = _behind_blank(data, start + prefix + k * step, end)
                 to = _copy_letters(data, first, min(first + LOOKED_AT * SAMPLE, end), SAMPLE, kinds, lowered, found, begin, to)

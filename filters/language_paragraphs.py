@@ -39,8 +39,7 @@ def _fill(data, offsets, found):  # type: ignore[no-untyped-def]
         for part in range(PARAGRAPHS):
             at = start + (end - start) * part // PARAGRAPHS
             stop = start + (end - start) * (part + 1) // PARAGRAPHS
-            if at < behind:
-                at = behind
+            at = max(at, behind)
             while start < at < stop and data[at - 1] != 0x0A:
                 at += 1
             while at < stop:

@@ -16,6 +16,7 @@ from filters.signature import signatures
 from filters.url_rules import registered_domain
 from pipeline.config import Config
 from pipeline.model_file import model_file
+from pipeline.model_signals import load_models, model_batch, model_columns, model_settings
 from pipeline.run import sha256
 from pipeline.schema import DOCUMENT_ID, REPLACED
 from pipeline.sources.opt_out import OPT_OUTS
@@ -23,9 +24,11 @@ from pipeline.sources.records import Document
 
 
 def signals_schema(config: Config) -> pa.Schema:
-    """Columns of signals/: identity and sizes, language, the text's statistics, the MinHash signature (little-endian minima)."""
+    """Columns of signals/: identity and sizes, language, the text's statistics, the MinHash signature (little-endian minima),
+    and what models of the user's own say.
+    """
     width = config.dedup.bands * config.dedup.rows * 4
-    return pa.schema(
+    schema = pa.schema(
         [
             ("doc_id", DOCUMENT_ID),
             ("digest", DOCUMENT_ID),
@@ -43,12 +46,13 @@ def signals_schema(config: Config) -> pa.Schema:
             ("signature", pa.binary(width)),
         ]
     )
+    return pa.schema([*schema, *(pa.field(*column) for column in model_columns(config.signals, schema.names))])
 
 
 def signals_settings(config: Config) -> list[Any]:
     """Every setting that decides a signal, for the fingerprint of extract."""
     dedup = config.dedup
-    return [sha256(language_file(config)), dedup.ngram, dedup.bands, dedup.rows, dedup.seed]
+    return [sha256(language_file(config)), dedup.ngram, dedup.bands, dedup.rows, dedup.seed, *model_settings(config.signals)]
 
 
 def signals_batch(documents: pa.RecordBatch, kept: Sequence[Document], config: Config) -> pa.Table:
@@ -73,6 +77,7 @@ def signals_batch(documents: pa.RecordBatch, kept: Sequence[Document], config: C
         **_replaced(kept),
         **_languages(documents, config),
         **_by_name(text_signals.compute(texts)),
+        **model_batch(texts, config.signals),
     }
     return pa.table([columns[name] for name in schema.names], schema=schema)
 
@@ -148,5 +153,6 @@ def compile_kernels(config: Config) -> None:
     """Compile what measures a text, where the machine has not kept it: 20 s that each worker would take at the same time otherwise."""
     texts = pa.array(["text"])
     text_signals.compute(texts)
+    load_models(config.signals)
     _signatures(texts, config)
     language_model(config).measure(texts)

@@ -16,7 +16,9 @@ def matrix(numbers, rows, dimensions):
 def quantiser(numbers, dimensions, width, scale=1.0):
     pieces = -(-dimensions // width)
     last = dimensions - width * (pieces - 1)
-    return pieces, struct.pack("<4i", dimensions, pieces, width, last) + (scale * numbers.normal(size=256 * dimensions)).astype("<f4").tobytes()
+    return pieces, struct.pack("<4i", dimensions, pieces, width, last) + (scale * numbers.normal(size=256 * dimensions)).astype(
+        "<f4"
+    ).tobytes()
 
 
 def quantised(numbers, rows, dimensions, width=2, lengths=True):
@@ -26,7 +28,9 @@ def quantised(numbers, rows, dimensions, width=2, lengths=True):
     return data + (numbers.integers(0, 256, rows, dtype=np.uint8).tobytes() + quantiser(numbers, 1, 1)[1] if lengths else b"")
 
 
-def model(loss, *, kind=3, dimensions=7, shortest=0, longest=0, word_ngrams=1, buckets=0, pruned=None, compressed=False, output=False, labels=6):
+def model(
+    loss, *, kind=3, dimensions=7, shortest=0, longest=0, word_ngrams=1, buckets=0, pruned=None, compressed=False, output=False, labels=6
+):
     """Bytes of a model.
 
     pruned: n-grams that a pruned model kept; None: all.

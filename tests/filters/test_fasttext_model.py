@@ -145,7 +145,7 @@ def test_what_is_no_classifier_ends_with_one_line(models, tmp_path):
 def test_a_file_cut_anywhere_is_refused(models, tmp_path):
     path = tmp_path / "cut.ftz"
     whole = (models / "hierarchical pruned").read_bytes()
-    for size in [*range(0, 200), *range(200, len(whole), 997)]:
+    for size in [*range(200), *range(200, len(whole), 997)]:
         path.write_bytes(whole[:size])
         with pytest.raises(ValueError, match="is no fastText"):
             FastTextModel.load(path)

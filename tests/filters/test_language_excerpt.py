@@ -19,7 +19,13 @@ def excerpt_of(*texts, **sizes):
 
 
 def test_letters_stay_in_lower_case():
-    texts = ["Don’t, ÄRGERN 3 (times)!\n", "see https://a.b/c?d=e or www.a.org, me@b.org: yes", "हिन्दी 123 भाषा。中文", "…", "-- 'quoted' x_y"]
+    texts = [
+        "Don’t, ÄRGERN 3 (times)!\n",
+        "see https://a.b/c?d=e or www.a.org, me@b.org: yes",
+        "हिन्दी 123 भाषा。中文",
+        "…",
+        "-- 'quoted' x_y",
+    ]
     assert excerpt_of(*texts) == ["don’t ärgern times", "see or yes", "हिन्दी भाषा 中文", "", "quoted' x y"]
     assert excerpt_of("Don’t, ÄRGERN 3", lower_case=False) == ["Don’t ÄRGERN"]
 
