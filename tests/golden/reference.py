@@ -198,12 +198,14 @@ def sentences_of(line: str) -> int:
     return count
 
 
-def set_signals(lines: Sequence[str], newlines: int, characters: int) -> tuple[float, float, float, float]:
+def set_signals(lines: Sequence[str], widths: Sequence[int], newlines: int, characters: int) -> tuple[float, float, float, float]:
     """FineWeb's four: end marks, short lines, characters in repeated lines, line feeds per token."""
+    seen: set[str] = set()
+    repeated = [width for line, width in zip(lines, widths, strict=True) if line in seen or seen.add(line)]  # type: ignore[func-returns-value]
     return (
-        share(sum(has(line[-1], u.TERMINAL) for line in lines if line), len(lines)),
-        share(sum(len(line) <= 30 for line in lines), len(lines)),
-        share(characters_of(duplicates(lines)), characters),
+        share(sum(has(line[-1], u.TERMINAL) for line in lines), len(lines)),
+        share(sum(width <= 30 for width in widths), len(lines)),
+        share(sum(repeated), characters),
         share(newlines, sum(len(tokens_of(line)) for line in lines)),
     )
 
@@ -213,7 +215,7 @@ SET_NAMES = ("line_punctuation_share", "short_line_share", "line_duplicate_chara
 
 def line_signals(text: str, raw: Sequence[str]) -> dict[str, float]:
     lines = [line for line in map(strip, raw) if line]
-    values = set_signals(lines, text.count("\n"), len(text) - text.count("\n"))
+    values = set_signals(lines, [len(line) for line in lines], text.count("\n"), len(text) - text.count("\n"))
     result: dict[str, float] = dict(zip(SET_NAMES, values, strict=True))
     for name, minimum_words, end_mark in (("c4", 5, True), ("fineweb", 3, False)):
         verdicts = [c4_verdict(line, minimum_words, end_mark) for line in lines]
@@ -222,8 +224,9 @@ def line_signals(text: str, raw: Sequence[str]) -> dict[str, float]:
         result[f"{name}_lines"] = len(kept)
         result[f"{name}_lorem_ipsum"] = verdicts.count("lorem")
         result[f"{name}_curly_brackets"] = verdicts.count("curly")
-    uncited = [CITATION.sub("", line) for line in kept]
-    values = set_signals(uncited, max(0, len(kept) - 1), characters_of(uncited))
+    # Citations are cut from what is kept, but the line is judged with them: they count as tokens, as its end, and set lines apart.
+    widths = [len(CITATION.sub("", line)) for line in kept]
+    values = set_signals(kept, widths, max(0, len(kept) - 1), sum(widths))
     result |= {f"fineweb_{name}": value for name, value in zip(SET_NAMES, values, strict=True)}
     result["javascript_lines"] = sum("javascript" in ascii_lower(line) for line in lines)
     result["policy_lines"] = sum(map(is_policy, lines))
