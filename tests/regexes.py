@@ -173,7 +173,11 @@ def width(node: tuple[Any, Any]) -> int:
     if node[0] is sre.BRANCH:
         return min(sum(map(width, branch)) for branch in node[1][1])
     inner = children(node)
-    return sum(map(width, inner[0])) if inner and node[0] not in (sre.ASSERT, sre.ASSERT_NOT) else int(node[0] in (sre.LITERAL, sre.NOT_LITERAL, sre.ANY, sre.IN))
+    return (
+        sum(map(width, inner[0]))
+        if inner and node[0] not in (sre.ASSERT, sre.ASSERT_NOT)
+        else int(node[0] in (sre.LITERAL, sre.NOT_LITERAL, sre.ANY, sre.IN))
+    )
 
 
 def ambiguities(regex: Regex) -> list[str]:

@@ -18,7 +18,8 @@ CPU_S = 1.0
 NEVER_FAILS = "matched from a given place, and any end of it is a match: nothing makes it go back"
 AMBIGUOUS = {
     r"(?:\s{0,8}(?:\\n)?[A-Za-z0-9+/=]+)*": NEVER_FAILS,
-    r"[(\s]*[A-Za-z0-9][A-Za-z0-9.+-]*[)\s]*(?:(?:AND|OR|WITH)\s[(\s]*[A-Za-z0-9][A-Za-z0-9.+-]*[)\s]*)*": NEVER_FAILS + "; on 120 characters at most",
+    r"[(\s]*[A-Za-z0-9][A-Za-z0-9.+-]*[)\s]*(?:(?:AND|OR|WITH)\s[(\s]*[A-Za-z0-9][A-Za-z0-9.+-]*[)\s]*)*": NEVER_FAILS
+    + "; on 120 characters at most",
 }
 """Patterns that can divide a string in two ways, and why that is no harm."""
 
@@ -30,7 +31,9 @@ LATE: dict[Unread, list[Regex]] = {
     Unread("pipeline/sources/delimited.py", r"re.compile(b'[\\r\\n' + re.escape(delimiter.encode()) + b']')"): [
         Regex("pipeline/sources/delimited.py", 0, "ends_field", rb"[\r\n\t]", 0, ("search",))
     ],
-    Unread("pipeline/sources/delimited.py", "re.compile(b'(?:[^%b]++|%b%b)*+' % ((re.escape(quote.encode()),) * 3))"): QUOTE_AND_DELIMITERS[1::2],
+    Unread("pipeline/sources/delimited.py", "re.compile(b'(?:[^%b]++|%b%b)*+' % ((re.escape(quote.encode()),) * 3))"): QUOTE_AND_DELIMITERS[
+        1::2
+    ],
     Unread("pipeline/sources/delimited.py", "re.sub(f'{quote}[^{quote}]*(?:{quote}|$)', '', line)"): QUOTE_AND_DELIMITERS[::2],
     Unread("pipeline/sources/language_marks.py", "re.compile(mark, re.MULTILINE)"): [
         Regex("pipeline/sources/language_marks.py", 0, language, mark.pattern, mark.flags, ("search",))

@@ -23,7 +23,16 @@ from tests.golden.vectors import Golden
 PROSE_TEXTS, CODE_TEXTS = 250, 230
 PER_SIDE = 2
 LANGUAGES = {
-    **{"english": "en", "german": "de", "french": "fr", "spanish": "es", "italian": "it", "portuguese": "pt", "polish": "pl", "turkish": "tr"},
+    **{
+        "english": "en",
+        "german": "de",
+        "french": "fr",
+        "spanish": "es",
+        "italian": "it",
+        "portuguese": "pt",
+        "polish": "pl",
+        "turkish": "tr",
+    },
     **{"russian": "ru", "greek": "el", "arabic": "ar", "hebrew": "he", "hindi": "hi", "chinese": "zh", "japanese": "ja", "korean": "ko"},
     **{"thai": "th", "khmer": "km", "burmese": "my"},
 }
@@ -90,7 +99,11 @@ def additions(kept: Sequence[Golden], candidates: Sequence[Golden]) -> list[Gold
                 wanted |= dict.fromkeys(chosen(rows, texts, missing) if missing else [])
     for kind, least in (("prose", PROSE_TEXTS), ("code", CODE_TEXTS)):
         lacking = least - sum(text.kind == kind for text in kept) - sum(texts[row].kind == kind for row in wanted)
-        plain = [row for row, text in enumerate(texts) if text.kind == kind and row not in wanted and len(text.content) < 2000 and not text.recipe]
+        plain = [
+            row
+            for row, text in enumerate(texts)
+            if text.kind == kind and row not in wanted and len(text.content) < 2000 and not text.recipe
+        ]
         order = sorted(plain, key=lambda row: (":" in texts[row].name, strength_rank(texts[row].name), row))
         wanted |= dict.fromkeys(order[: max(0, lacking)])
     return [texts[row] for row in sorted(wanted)]
@@ -104,7 +117,10 @@ def strength_rank(name: str) -> int:
 
 
 def with_digests(texts: Sequence[Golden]) -> list[Golden]:
-    return [Golden(text.name, text.kind, text.language, text.content, text.recipe, vectors.digest_of(text.text) if text.recipe else "") for text in texts]
+    return [
+        Golden(text.name, text.kind, text.language, text.content, text.recipe, vectors.digest_of(text.text) if text.recipe else "")
+        for text in texts
+    ]
 
 
 def check_unchanged(old: vectors.Rows, new: vectors.Rows, what: str) -> None:

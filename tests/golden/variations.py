@@ -204,7 +204,9 @@ LOREM = inserted("The printer left lorem ipsum in the proof of this page.", "Lor
 CURLY = inserted("A set is written as {{1, 2, 3}} in most books.", "She typed {{ and waited for an answer.")
 JAVASCRIPT = inserted("Please enable JavaScript to see the comments.", "This page needs javascript to be of any use.")
 POLICY_LINES = inserted(
-    "This site uses cookies to count its readers.", "Read our Privacy Policy before you write to us.", "By reading on you accept the terms of use."
+    "This site uses cookies to count its readers.",
+    "Read our Privacy Policy before you write to us.",
+    "By reading on you accept the terms of use.",
 )
 COUNTERS = inserted("{} likes", "{} comments", "{} shares", "{} retweets")
 NUMERALS = inserted("{}04 - 220 - 17", "{}.5 / 11 / 2024", "{}")

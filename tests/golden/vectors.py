@@ -56,7 +56,9 @@ def kept_texts() -> list[Golden]:
         row = json.loads(line)
         golden = Golden(**row | {"recipe": tuple(row["recipe"]) if "recipe" in row else None})
         if golden.recipe and digest_of(golden.text) != golden.digest:
-            raise ValueError(f"the recipe of {golden.name!r} makes another text than the one that was kept; undo the change of {golden.recipe[0]}()")
+            raise ValueError(
+                f"the recipe of {golden.name!r} makes another text than the one that was kept; undo the change of {golden.recipe[0]}()"
+            )
         found.append(golden)
     return found
 
