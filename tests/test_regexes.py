@@ -33,6 +33,7 @@ BOUNDED = {
 
 QUOTES = ('"', "'", r"\|", r"\^")
 DELIMITED = "pipeline/sources/delimited.py"
+PRIVACY = "filters/privacy_numbers.py"
 LATE: dict[Unread, list[Regex]] = {
     Unread(DELIMITED, r"re.compile(b'[\\r\\n' + re.escape(delimiter.encode()) + b']')"): [
         Regex(DELIMITED, 0, "ends_field", rb"[\r\n\t]", 0, ("search",))
@@ -42,6 +43,12 @@ LATE: dict[Unread, list[Regex]] = {
     ],
     Unread(DELIMITED, "re.sub(f'{quote}[^{quote}]*(?:{quote}|$)', '', line)"): [
         Regex(DELIMITED, 0, "quoted", f"{quote}[^{quote}]*(?:{quote}|$)", 0, ("sub",)) for quote in QUOTES
+    ],
+    Unread(PRIVACY, r"re.compile(b'(?<![\\w.,+@#/-])(?:' + form + b')(?!\\w|[.,-]\\d|-\\w)')"): [
+        Regex(PRIVACY, 0, "", identity.form.pattern, identity.form.flags, ("finditer",)) for identity in _IDENTITIES
+    ],
+    Unread(PRIVACY, "re.compile(f'(?<![a-z])(?:{words})(?![a-z])')"): [
+        Regex(PRIVACY, 0, "", identity.words.pattern, identity.words.flags, ("search",)) for identity in _IDENTITIES if identity.words
     ],
     Unread("pipeline/sources/language_marks.py", "re.compile(mark, re.MULTILINE)"): [
         Regex("pipeline/sources/language_marks.py", 0, language, mark.pattern, mark.flags, ("search",))
