@@ -19,10 +19,11 @@ from filters.privacy_words import words_after, words_before
 
 _SEPARATOR = rb"(?:[ ./-]|\xc2\xa0|\xe2\x80[\x90-\x93\xaf])"
 _EXTENSION = rb"(?: ?(?:x|ext\.?|extension) ?\d{1,6})?"
+# Possessive: 88 digits in a row can be divided into seven groups in 35 million ways.
 _INTERNATIONAL = re.compile(
-    rb"(?<![\w+.,=*^-])\(?(?:\+ ?|00(?=[1-9]))\(?\d{1,4}\)?(?:"
+    rb"(?<![\w+.,=*^-])\(?(?:\+ ?|00(?=[1-9]))\(?\d{1,4}+\)?(?:"
     + _SEPARATOR
-    + rb"{0,2}\(?\d{1,12}\)?){1,7}"
+    + rb"{0,2}\(?\d{1,12}+\)?){1,7}"
     + _EXTENSION
     + rb"(?![\w@]|\xc2\xad|\xe2\x80\x8b)"
 )

@@ -78,13 +78,13 @@ def collect() -> tuple[list[Regex], list[Unread]]:
                 continue
             module = vars(importlib.import_module(".".join(path.relative_to(ROOT).with_suffix("").parts)))
             try:
-                pattern = eval(ast.unparse(call.args[0]), dict(module))  # noqa: S307  our own source
+                pattern = eval(ast.unparse(call.args[0]), dict(module))
             except NameError:
                 unread.append(Unread(file, ast.unparse(call)))
                 continue
             method = call.func.attr  # type: ignore[attr-defined]
             flags = [value for value in (*call.args[1:], *(keyword.value for keyword in call.keywords)) if "re." in ast.unparse(value)]
-            number = eval(ast.unparse(flags[0]), {"re": re}) if flags else 0  # noqa: S307
+            number = eval(ast.unparse(flags[0]), {"re": re}) if flags else 0
             name = names.get(id(call), "") if method == "compile" else ""
             used = tuple(sorted(methods.get(name, set()) - {"compile"})) if method == "compile" else (method,)
             regexes.append(Regex(file, call.lineno, name, pattern, int(number), used or ("search",)))

@@ -8,6 +8,8 @@ from types import FrameType
 
 import pytest
 
+from filters.privacy_numbers import _IDENTITIES
+from filters.privacy_words import BEFORE
 from pipeline.sources import language_marks, wikitext
 from tests.regexes import Regex, Unread, ambiguities, collect, pumps
 
@@ -23,18 +25,31 @@ AMBIGUOUS = {
 }
 """Patterns that can divide a string in two ways, and why that is no harm."""
 
-QUOTE_AND_DELIMITERS = [Regex("pipeline/sources/delimited.py", 0, "", pattern, 0, methods) for quote in ("\"", "'", "\\|", "\\^") for pattern, methods in (
-    (rf"{quote}[^{quote}]*(?:{quote}|$)", ("sub",)),
-    (rf"(?:[^{quote}]++|{quote}{quote})*+".encode(), ("match",)),
-)]  # fmt: skip
+BOUNDED = {
+    "_ADDRESS_WORDS": (BEFORE, "`words_before` hands on so many bytes"),
+    r"[^\d]+\d+\)?$": (300, "on what _INTERNATIONAL, _AMERICAN or _NATIONAL matched"),
+}
+"""Name or pattern of those that see short texts only: the most characters, and why."""
+
+QUOTES = ('"', "'", r"\|", r"\^")
+DELIMITED = "pipeline/sources/delimited.py"
+PRIVACY = "filters/privacy_numbers.py"
 LATE: dict[Unread, list[Regex]] = {
-    Unread("pipeline/sources/delimited.py", r"re.compile(b'[\\r\\n' + re.escape(delimiter.encode()) + b']')"): [
-        Regex("pipeline/sources/delimited.py", 0, "ends_field", rb"[\r\n\t]", 0, ("search",))
+    Unread(DELIMITED, r"re.compile(b'[\\r\\n' + re.escape(delimiter.encode()) + b']')"): [
+        Regex(DELIMITED, 0, "ends_field", rb"[\r\n\t]", 0, ("search",))
     ],
-    Unread("pipeline/sources/delimited.py", "re.compile(b'(?:[^%b]++|%b%b)*+' % ((re.escape(quote.encode()),) * 3))"): QUOTE_AND_DELIMITERS[
-        1::2
+    Unread(DELIMITED, "re.compile(b'(?:[^%b]++|%b%b)*+' % ((re.escape(quote.encode()),) * 3))"): [
+        Regex(DELIMITED, 0, "within_quotes", f"(?:[^{quote}]++|{quote}{quote})*+".encode(), 0, ("match",)) for quote in QUOTES
     ],
-    Unread("pipeline/sources/delimited.py", "re.sub(f'{quote}[^{quote}]*(?:{quote}|$)', '', line)"): QUOTE_AND_DELIMITERS[::2],
+    Unread(DELIMITED, "re.sub(f'{quote}[^{quote}]*(?:{quote}|$)', '', line)"): [
+        Regex(DELIMITED, 0, "quoted", f"{quote}[^{quote}]*(?:{quote}|$)", 0, ("sub",)) for quote in QUOTES
+    ],
+    Unread(PRIVACY, r"re.compile(b'(?<![\\w.,+@#/-])(?:' + form + b')(?!\\w|[.,-]\\d|-\\w)')"): [
+        Regex(PRIVACY, 0, "", identity.form.pattern, identity.form.flags, ("finditer",)) for identity in _IDENTITIES
+    ],
+    Unread(PRIVACY, "re.compile(f'(?<![a-z])(?:{words})(?![a-z])')"): [
+        Regex(PRIVACY, 0, "", identity.words.pattern, identity.words.flags, ("search",)) for identity in _IDENTITIES if identity.words
+    ],
     Unread("pipeline/sources/language_marks.py", "re.compile(mark, re.MULTILINE)"): [
         Regex("pipeline/sources/language_marks.py", 0, language, mark.pattern, mark.flags, ("search",))
         for rules in language_marks._RULES.values()
@@ -63,8 +78,9 @@ def stuck_on(regex: Regex) -> tuple[str, str, str, str] | None:
     compiled = re.compile(regex.pattern, regex.flags)
     before = signal.signal(signal.SIGVTALRM, _alarm)
     try:
+        characters = BOUNDED.get(regex.name or str(regex.pattern), (CHARACTERS, ""))[0]
         for prefix, unit, suffix in pumps(regex):
-            text: str | bytes = prefix + unit * (CHARACTERS // len(unit)) + suffix
+            text: str | bytes = prefix + unit * (characters // len(unit)) + suffix
             text = text.encode() if isinstance(regex.pattern, bytes) else text
             for method in regex.methods:
                 signal.setitimer(signal.ITIMER_VIRTUAL, CPU_S)

@@ -12,8 +12,6 @@ import json
 import sys
 from collections.abc import Sequence
 
-import pyarrow as pa
-
 from filters.presets import PRESETS
 from tests.golden import vectors
 from tests.golden.code_variations import CODE
@@ -22,20 +20,10 @@ from tests.golden.vectors import Golden
 
 PROSE_TEXTS, CODE_TEXTS = 250, 230
 PER_SIDE = 2
-LANGUAGES = {
-    **{
-        "english": "en",
-        "german": "de",
-        "french": "fr",
-        "spanish": "es",
-        "italian": "it",
-        "portuguese": "pt",
-        "polish": "pl",
-        "turkish": "tr",
-    },
-    **{"russian": "ru", "greek": "el", "arabic": "ar", "hebrew": "he", "hindi": "hi", "chinese": "zh", "japanese": "ja", "korean": "ko"},
-    **{"thai": "th", "khmer": "km", "burmese": "my"},
-}
+LANGUAGES = dict(
+    english="en", german="de", french="fr", spanish="es", italian="it", portuguese="pt", polish="pl", turkish="tr", russian="ru", greek="el",
+    arabic="ar", hebrew="he", hindi="hi", chinese="zh", japanese="ja", korean="ko", thai="th", khmer="km", burmese="my",
+)  # fmt: skip
 SIZES = (100_000, 100_001)
 
 
@@ -49,7 +37,7 @@ def bases() -> tuple[dict[str, str], dict[str, str]]:
 
 
 def golden(kind: str, name: str, text: str) -> Golden:
-    return Golden(name, kind, LANGUAGES[name.split("/")[-1].split(":")[0].split("-")[0]] if kind == "prose" else "", text)
+    return Golden(name, kind, LANGUAGES[name.rpartition("/")[2].partition("-")[0]] if kind == "prose" else "", text)
 
 
 def pool() -> list[Golden]:

@@ -50,7 +50,7 @@ def between(text: str, inserted: list[str]) -> str:
 
 def chronicle(count: int) -> str:
     """`count` words in lines of 20 that no rule but one on length minds."""
-    frame = "the {} of {} and {} that {} {} have {} with {} {} to be {} {}".split()
+    frame = ["the", "{}", "of", "{}", "and", "{}", "that", "{}", "{}", "have", "{}", "with", "{}", "{}", "to", "be", "{}", "{}"]
     words = [invented(k) if frame[k % len(frame)] == "{}" else frame[k % len(frame)] for k in range(count)]
     return "\n".join(line.capitalize() + "." for line in wrap(words, len(frame)))
 

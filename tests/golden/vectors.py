@@ -6,7 +6,7 @@ import csv
 import dataclasses
 import functools
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -69,8 +69,14 @@ def write_texts(texts: Iterable[Golden]) -> None:
 
 
 def definition(preset: Preset) -> Any:
-    """A preset as it is kept: everything but its docstring, as JSON has it."""
-    return json.loads(json.dumps(dataclasses.asdict(preset)))
+    """A preset as it is kept: all that it holds, without docstring and without what it leaves empty (fields may be added later)."""
+    return _stated(dataclasses.asdict(preset))
+
+
+def _stated(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {name: _stated(item) for name, item in value.items() if item is not None and item != () and item != {}}
+    return [_stated(item) for item in value] if isinstance(value, tuple | list) else value
 
 
 def number(value: float | None) -> str:
