@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from pipeline import guards
 from pipeline.config import load
 from pipeline.ledger import find_run, printable
-from pipeline.run import Run
+from pipeline.run import Manifest, Run
 from pipeline.stage import perform
 from pipeline.stages.filter import FILTER
 from pipeline.what_if import lines as what_if_lines
@@ -340,6 +340,22 @@ def test_the_language_rule_is_no_reason_to_stop_and_small_groups_are_not_judged(
     ):
         perform(FILTER, copy, find_run(copy.directory, overrides)[1])
         assert copy.need("filter").totals["sources"]["pages"]["languages"]["de"]["kept"] == 0
+
+
+@pytest.mark.parametrize(("kind", "stops"), [("web", True), ("code", False)])
+def test_a_language_of_code_is_not_judged(tmp_path: Path, kind: str, stops: bool) -> None:
+    source = {"name": "files", "kind": kind, "paths": ["files"]}
+    config = load(write_config(tmp_path / "c.yaml", {"name": "c", "sources": [source]}))
+    svg = {"documents": 100, "kept": 1, "removed": {"starcoder@2023 xml_header": 99}}
+    counts = {
+        "documents": 500,
+        "kept": 401,
+        "removed": {"starcoder@2023 xml_header": {"documents": 99, "bytes": 9}},
+        "languages": {"SVG": svg},
+    }
+    found = guards.excess(Run(tmp_path), config, Manifest("filter", "", {}, {"sources": {"files": counts}}))
+    assert (found is not None) == stops
+    assert found is None or (found.name, found.removed, found.documents) == ("SVG", 99, 100)
 
 
 @settings(max_examples=25, deadline=None)
