@@ -148,6 +148,12 @@ def test_the_bound_in_force_stands_in_the_ledger(run: Run, tmp_path: Path) -> No
     perform(FILTER, copy, config)
     bounds = {(row["locator"].split("-")[0].endswith("deutsch"), row["bound"]) for row in rows_of(copy, "filtered") if row["rule"]}
     assert bounds == {(True, ">= 20000000"), (False, ">= 10000000")}
+    # What dedup made of another verdict is no answer any more.
+    removed = next(row for row in rows_of(run, "filtered") if row["rule"] == "book@2026 words")
+    _, config = find_run(copy.directory, ["filter.bounds={}", "filter.language_bounds={}", "filter.presets={web: [], table: []}"])
+    perform(FILTER, copy, config)
+    assert "outcome    kept so far" in told(copy, removed["locator"])
+    assert "dedup      not done since this verdict" in told(copy, removed["locator"])
 
 
 def test_what_if_prints_tables_and_texts_and_finds_the_only_run(run: Run) -> None:
