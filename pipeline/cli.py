@@ -128,6 +128,97 @@ def train_extractor(
     typer.echo(f"model      {output}")
 
 
+@app.command(name="train-classifier")
+def train_classifier(
+    texts: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="LABEL=PATH...",
+            help="Texts of each label: JSON Lines, Parquet, CSV, plain text (one a line), or RUN[:kept|removed|all[:SOURCE]].",
+            show_default=False,
+        ),
+    ],
+    output: Annotated[Path, typer.Option(help="The model file to write; its report goes beside it, with .json behind the name.")] = Path(
+        "classifier.bin"
+    ),
+    held_out: Annotated[float, typer.Option(min=0, max=0.9, help="Share of the texts to measure on instead of learning from them.")] = 0.2,
+    column: Annotated[str, typer.Option(help="Column of a table that holds the text.")] = "text",
+    whole_files: Annotated[bool, typer.Option("--whole-files", help="A plain text file is one text, not one a line.")] = False,
+    lowercase: Annotated[bool, typer.Option("--lowercase", help="Lower-case texts; say so in signals.classifiers too.")] = False,
+    characters: Annotated[int, typer.Option(min=0, help="Characters of a text that are looked at; 0: all.")] = 4000,
+    word_ngrams: Annotated[int, typer.Option(min=1, max=5, help="Longest run of words that is one feature.")] = 2,
+    dimensions: Annotated[int, typer.Option(min=1, max=1000)] = 100,
+    epochs: Annotated[int, typer.Option(min=1)] = 5,
+    learning_rate: Annotated[float, typer.Option(min=1e-6)] = 0.1,
+    minimum_count: Annotated[int, typer.Option(min=1, help="Rarer words are left out.")] = 1,
+    buckets: Annotated[int, typer.Option(min=1, help="Rows for n-grams; a row takes 4 bytes a dimension.")] = 2_000_000,
+    seed: int = 0,
+    quantise: Annotated[bool, typer.Option("--quantise", help="Make the model small (6 MB); takes a minute.")] = False,
+) -> None:
+    """Train a fastText classifier: quality, domain, sentiment, toxicity.
+
+    Prints precision, recall and calibration on held-out texts. Equal texts are on one side of the split; the defaults are DCLM's recipe.
+    """
+    from filters.classifier import FastTextSettings, Normalisation
+    from pipeline.labelled_texts import Reading, parse_labelled
+    from pipeline.train_classifier import report_path, told_report
+    from pipeline.train_classifier import train_classifier as train
+
+    report = train(
+        parse_labelled(texts),
+        output,
+        held_out=held_out,
+        reading=Reading(column, whole_files),
+        normalisation=Normalisation(lowercase, characters),
+        settings=FastTextSettings(word_ngrams, dimensions, epochs, learning_rate, minimum_count, buckets, seed),
+        quantise=quantise,
+        told=lambda words: typer.echo(words, err=True),
+    )
+    for line in told_report(report):
+        typer.echo(line)
+    typer.echo(f"\nmodel      {output}\nreport     {report_path(output)}")
+
+
+@app.command(name="train-perplexity")
+def train_perplexity(
+    texts: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="PATH...", help="Texts of the kind that shall score low; paths as for train-classifier.", show_default=False
+        ),
+    ],
+    output: Annotated[Path, typer.Option(help="The model file to write; name it in signals.perplexity.")] = Path("perplexity.npz"),
+    held_out: Annotated[float, typer.Option(min=0, max=0.9, help="Share of the texts to measure on instead.")] = 0.05,
+    entries: Annotated[int, typer.Option(min=1000, max=100_000_000, help="N-grams to keep; 12 to 24 bytes each.")] = 2_000_000,
+    most_bytes: Annotated[int, typer.Option(min=1, help="Text to learn from; takes 25 times as much memory.")] = 256 << 20,
+    column: Annotated[str, typer.Option(help="Column of a table that holds the text.")] = "text",
+    whole_files: Annotated[bool, typer.Option("--whole-files", help="A plain text file is one text, not one a line.")] = False,
+    seed: int = 0,
+) -> None:
+    """Train a model of word trigrams, for the signal `perplexity`.
+
+    It is no KenLM model: its numbers compare with those of the same model alone.
+    """
+    from pipeline.labelled_texts import Reading
+    from pipeline.train_perplexity import train_perplexity as train
+
+    found = train(
+        texts,
+        output,
+        held_out=held_out,
+        entries=entries,
+        most_bytes=most_bytes,
+        reading=Reading(column, whole_files),
+        seed=seed,
+        told=lambda words: typer.echo(words, err=True),
+    )
+    low, middle, high = found.quantiles
+    left_out = f", {found.left_out:,} more left out by --most-bytes" if found.left_out else ""
+    typer.echo(f"{found.texts:,} texts, {found.bytes / 1e6:,.1f} MB{left_out}")
+    typer.echo(f"perplexity of {found.held_out:,} held-out texts: 5 % below {low:.1f}, half below {middle:.1f}, 95 % below {high:.1f}")
+    typer.echo(f"model      {output}")
+
+
 @app.command()
 def why(
     target: Annotated[

@@ -29,6 +29,9 @@ DOCUMENTS = pa.schema(
     ]
 )
 
+# What stands in a text in place of personal data and secrets: `personal:KIND` or `secret:KIND`, and the bytes of its placeholder.
+REPLACED = pa.list_(pa.struct([("kind", pa.string()), ("start", pa.int32()), ("end", pa.int32())]))
+
 REJECTS = pa.schema(
     [
         ("stage", pa.string()),

@@ -18,6 +18,7 @@ import xxhash
 from filters.digests import digests
 from filters.extractor.model import SHIPPED, block_model
 from filters.extractor.page import extract_page
+from filters.privacy import KINDS
 from pipeline.config import Config
 from pipeline.rules import check_rules
 from pipeline.run import Heartbeat, Manifest, PartWriter, Run
@@ -25,6 +26,7 @@ from pipeline.schema import DOCUMENTS, REJECTS, document_id
 from pipeline.settings.sources import Source
 from pipeline.signals import compile_kernels, language_model, signals_batch, signals_schema, signals_settings
 from pipeline.sources import books, code, pages, saved, screen, tables, warc
+from pipeline.sources.private import redacted, without_private
 from pipeline.sources.records import Document, Outcome, Reject, Tally
 from pipeline.sources.units import SourceUnit, plan_units
 from pipeline.sources.warc import WebRecord
@@ -61,7 +63,7 @@ def _model_digest(config: Config) -> str:
 def outcomes(unit: SourceUnit, source: Source, config: Config, tally: Tally) -> Iterator[tuple[str, Outcome]]:
     """Each record's input path and what became of it."""
     if unit.kind == "web":
-        model = language_model(config.signals.language_model) if config.extract.screen.languages else None
+        model = language_model(config) if config.extract.screen.languages else None
         screen.load(config.extract.screen, model)
         for path in unit.paths:
             for record in web_records(path, tally, config.extract.max_record_bytes, unit.begin, unit.end, unit.stamp):
@@ -112,7 +114,8 @@ def extract_unit(unit: SourceUnit, run: Run, config: Config) -> None:
         PartWriter(run.part("signals", unit.key), signals_schema(config)) as signals,
         PartWriter(run.part("rejects/extract", unit.key), REJECTS) as rejects,
     ):
-        for batch in _batches(_beating(_under_contract(outcomes(unit, source, config, tally), source, config), tally, beat)):
+        stream = _under_contract(outcomes(unit, source, config, tally), source, config)
+        for batch in _batches(_beating(without_private(stream, source, config.extract, tally), tally, beat)):
             kept = [(run.name(path), outcome) for path, outcome in batch if isinstance(outcome, Document)]
             refused = [(run.name(path), outcome) for path, outcome in batch if isinstance(outcome, Reject)]
             if kept:
@@ -138,7 +141,8 @@ def extract_unit(unit: SourceUnit, run: Run, config: Config) -> None:
         "documents": documents.rows,
         "text_bytes": text_bytes,
         "rejects": reasons,
-    } | ({"secrets": dict(sorted(tally.secrets.items()))} if tally.secrets else {})
+    }
+    counts |= {name: dict(sorted(found.items())) for name in ("secrets", "personal_data") if (found := getattr(tally, name))}
     run.give_receipt("extract", unit, [documents.path, signals.path, rejects.path], {"sources": {source.name: counts}})
 
 
@@ -237,7 +241,7 @@ def _printable(text: str) -> str:
 
 def _work(job: Job) -> None:
     # Read the model and the screen's lists here first, so that a wrong path is one line before any worker starts.
-    screen.load(job.config.extract.screen, language_model(job.config.signals.language_model))
+    screen.load(job.config.extract.screen, language_model(job.config))
     if job.units:
         _compile(job.config)
     job.each(job.units, extract_unit)
@@ -247,6 +251,7 @@ def _compile(config: Config) -> None:
     """Compile the kernels here, where the machine has not kept them: 30 s that each worker would take at the same time otherwise."""
     if any(source.kind == "web" for source in config.sources):
         extract_page(b"<p>text</p>")
+    redacted("1:a@", KINDS, secrets=True)
     compile_kernels(config)
 
 
