@@ -123,10 +123,12 @@ def decide(signals: pa.RecordBatch | pa.Table, presets: Sequence[Preset], langua
             values = _numbers(signals, signal, preset.name)
             rule = f"{preset.name} {signal}"
             if general is not None:
-                rows = ~languages.among(special, preset.name) if special else None
-                _check(verdicts, values, general, rule, rows)
+                others = ~languages.among(special, preset.name) if special else None
+                _check(verdicts, values, general, rule, others)
             for code, bound in special.items():
-                _check(verdicts, values, bound, rule, languages.among([code], preset.name))
+                rows = languages.among([code], preset.name)
+                if rows.any():  # a preset for code has bounds for twenty languages, a part few of them
+                    _check(verdicts, values, bound, rule, rows)
     return verdicts.batch()
 
 

@@ -1,7 +1,8 @@
 """Guards over what filter removed: no rule may take more than a configured share of one source, language or domain.
 
 A language and a domain are judged within a source, because rules are in force by source: what a rule takes of a language in one source
-is not made small by documents of that language in another. The rule `language` removes languages on purpose and is judged by source only.
+is not made small by documents of that language in another. What takes whole languages on purpose is not judged by them: the rule
+`language`, and the rules over code, where one against markup takes all SVG.
 """
 
 from __future__ import annotations
@@ -17,8 +18,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import xxhash
 
+from pipeline.config import Config
 from pipeline.run import Manifest, Run
-from pipeline.settings.filter import Guard
 
 LANGUAGE_RULE = "language"
 EXAMPLES = 3
@@ -39,15 +40,15 @@ class Excess:
     documents: int
 
 
-def check_guards(run: Run, guard: Guard, manifest: Manifest) -> None:
-    """Whether every group keeps as much as the guard asks.
+def check_guards(run: Run, config: Config, manifest: Manifest) -> None:
+    """Whether every group keeps as much as `filter.guard` asks.
 
     Raises:
         ValueError: it does not; the error names rule, group, counts and three documents.
     """
-    found = excess(run, guard, manifest)
+    found = excess(run, config, manifest)
     if found:
-        share = getattr(guard, found.group)
+        share = getattr(config.filter.guard, found.group)
         group = f"source {found.source!r}" if found.group == "source" else f"{found.group} {found.name!r} of source {found.source!r}"
         raise ValueError(
             f"{found.rule!r} removes {found.removed} of the {found.documents} documents of {group}, more than filter.guard.{found.group} "
@@ -56,15 +57,17 @@ def check_guards(run: Run, guard: Guard, manifest: Manifest) -> None:
         )
 
 
-def excess(run: Run, guard: Guard, manifest: Manifest) -> Excess | None:
+def excess(run: Run, config: Config, manifest: Manifest) -> Excess | None:
     """The first excess: sources before languages before domains, in order of their names."""
+    guard = config.filter.guard
+    code = {source.name for source in config.sources if source.kind == "code"}
     sources: Mapping[str, Any] = manifest.totals.get("sources", {})
     for name, counts in sources.items():
         removed = {rule: count["documents"] for rule, count in counts["removed"].items()}
         if over := _over(removed, counts["documents"], guard.source, guard.least_documents):
             return Excess(over, "source", name, name, removed[over], counts["documents"])
     for name, counts in sources.items():
-        for language, of_language in counts["languages"].items():
+        for language, of_language in counts["languages"].items() if name not in code else ():
             removed = {rule: count for rule, count in of_language["removed"].items() if rule != LANGUAGE_RULE}
             if over := _over(removed, of_language["documents"], guard.language, guard.least_documents):
                 return Excess(over, "language", language, name, removed[over], of_language["documents"])

@@ -7,6 +7,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from filters.changes import words
@@ -17,6 +19,7 @@ from pipeline.find_records import Row, find, read_row, rows_with
 from pipeline.ledger import printable
 from pipeline.rules import rules
 from pipeline.run import Run
+from pipeline.schema import DOCUMENT_ID
 
 MOST_WHOLE = 5
 """Of more records with one locator, each gets one line."""
@@ -24,10 +27,10 @@ CLOSE = 0.1
 """A kept value is close to its bound when it lies within this share of the bound."""
 MEMBERS = 5
 """Locators shown of the documents that were removed in favour of one."""
-Path = dict[str, Any]
+Account = dict[str, Any]
 
 
-def why(run: Run, target: str, config: Config) -> list[Path]:
+def why(run: Run, target: str, config: Config) -> list[Account]:
     """The path of every record of that doc_id or locator.
 
     Args:
@@ -45,7 +48,7 @@ def why(run: Run, target: str, config: Config) -> list[Path]:
     return [_document(run, row, config) if row.table == "documents" else _reject(run, row) for row in find(run, target)]
 
 
-def lines(paths: list[Path]) -> Iterator[str]:
+def lines(paths: list[Account]) -> Iterator[str]:
     """The paths for a terminal."""
     for number, path in enumerate(paths):
         if len(paths) > MOST_WHOLE:
@@ -57,7 +60,7 @@ def lines(paths: list[Path]) -> Iterator[str]:
         yield f"{len(paths)} records; ask for one by its doc_id"
 
 
-def _reject(run: Run, row: Row) -> Path:
+def _reject(run: Run, row: Row) -> Account:
     return {"rows": _rows(run, row, row.table), "reject": read_row(run.part(row.table, row.key), row.number)}
 
 
@@ -65,12 +68,14 @@ def _rows(run: Run, row: Row, *tables: str) -> dict[str, Any]:
     return {table: {"file": run.name(str(run.part(table, row.key))), "row": row.number} for table in tables}
 
 
-def _document(run: Run, row: Row, config: Config) -> Path:
+def _document(run: Run, row: Row, config: Config) -> Account:
     document = read_row(run.part("documents", row.key), row.number, ["text"])
     measured = read_row(run.part("signals", row.key), row.number, ["signature"])
     signals = {name: None if isinstance(value, float) and np.isnan(value) else value for name, value in measured.items()}
     verdict = _same_document(run, "filtered", row, document["doc_id"])
     decision = _same_document(run, "decisions", row, document["doc_id"])
+    if decision and not (verdict and verdict["keep"] == (decision["stage"] != "filter")):
+        decision = None  # made on another verdict
     tables = ["documents", "signals", *(["filtered"] if verdict else []), *(["decisions"] if decision else [])]
     return {
         "rows": _rows(run, row, *tables),
@@ -83,7 +88,7 @@ def _document(run: Run, row: Row, config: Config) -> Path:
     }
 
 
-def _same_document(run: Run, table: str, row: Row, doc_id: bytes) -> Path | None:
+def _same_document(run: Run, table: str, row: Row, doc_id: bytes) -> Account | None:
     """A row of a later table; None where that stage has not been done, or not since documents/ were written."""
     path = run.part(table, row.key)
     if not path.exists() or pq.read_metadata(path).num_rows <= row.number:
@@ -92,14 +97,14 @@ def _same_document(run: Run, table: str, row: Row, doc_id: bytes) -> Path | None
     return values if values["doc_id"] == doc_id else None
 
 
-def _bounds(source_name: str, signals: Mapping[str, Any], config: Config) -> Iterator[Path]:
+def _bounds(source_name: str, signals: Mapping[str, Any], config: Config) -> Iterator[Account]:
     """Every bound in force for the document, with its value."""
     source = next((source for source in config.sources if source.name == source_name), None)
     presets, language = rules(source, config) if source else ((), None)
     if language is not None:
         held = [("in " + ", ".join(language.keep), signals["language"] not in language.keep)]
         score = signals["language_score"]
-        held.append((f">= {language.minimum:g}", score is None or score < language.minimum))
+        held.append((f">= {language.minimum:g}", score is None or score < _single(language.minimum)))
         for told, broken in held:
             yield {"rule": "language", "value": signals["language_score"], "bound": told, "broken": broken, "close": False}
     for preset in presets:
@@ -126,9 +131,9 @@ def _close(value: float, bound: Bound) -> bool:
     return any(limit and abs(value - limit) <= CLOSE * abs(limit) for limit in (bound.at_least, bound.at_most))
 
 
-def _dedup(run: Run, decision: Path) -> Path:
+def _dedup(run: Run, decision: Account) -> Account:
     """What became of the document among its duplicates."""
-    told: Path = {"keep": decision["keep"], "removed": decision["stage"] == "dedup"}
+    told: Account = {"keep": decision["keep"], "removed": decision["stage"] == "dedup"}
     if decision["cluster_id"] is None:
         return told | {"cluster": None}
     survivor, doc_id = decision["survivor_id"], decision["doc_id"]
@@ -136,11 +141,18 @@ def _dedup(run: Run, decision: Path) -> Path:
     if told["removed"]:
         told |= {"rule": decision["rule"], "similarity": decision["value"], "bound": decision["bound"]}
         return told | {"survivor_locators": _locators(run, [survivor])}
-    removed = (
-        read_row(run.part("decisions", key), number)["doc_id"] for key, number in rows_with(run, "decisions", "survivor_id", [doc_id])
-    )
-    others = sorted({other for other in removed if other != doc_id})
-    return told | {"in_its_favour": _locators(run, others[:MEMBERS])}
+    return told | {"in_its_favour": _locators(run, _removed_for(run, doc_id))}
+
+
+def _removed_for(run: Run, survivor: bytes) -> list[bytes]:
+    """The smallest doc_ids of what was removed in favour of a document, at most `MEMBERS`: a template page has had 743,779 copies."""
+    found: set[bytes] = set()
+    for key in run.keys("extract"):
+        table = pq.read_table(run.part("decisions", key), columns=["doc_id", "survivor_id"])
+        members = table["doc_id"].filter(pc.equal(table["survivor_id"], pa.scalar(survivor, DOCUMENT_ID)))
+        others = members.filter(pc.not_equal(members, pa.scalar(survivor, DOCUMENT_ID)))
+        found.update(others.take(pc.sort_indices(others)[:MEMBERS]).to_pylist())
+    return sorted(found)[:MEMBERS]
 
 
 def _locators(run: Run, doc_ids: list[bytes]) -> list[str]:
@@ -148,21 +160,21 @@ def _locators(run: Run, doc_ids: list[bytes]) -> list[str]:
     return sorted({row["locator"] for row in found})
 
 
-def _shards(run: Run, doc_id: bytes) -> list[Path] | None:
+def _shards(run: Run, doc_id: bytes) -> list[Account] | None:
     path = run.path("shards", "documents.parquet")
     if not path.exists():
         return None
     columns = ["split", "shard", "document", "characters", "bytes", "tokens"]
-    rows: list[Path] = pq.read_table(path, columns=columns, filters=[("doc_id", "==", doc_id)]).to_pylist()
+    rows: list[Account] = pq.read_table(path, columns=columns, filters=[("doc_id", "==", doc_id)]).to_pylist()
     return rows
 
 
-def _summary(path: Path) -> str:
+def _summary(path: Account) -> str:
     record = path.get("reject") or path["document"]
     return f"{_outcome(path):<28} {record.get('doc_id') or '':<32} {record['source']} {printable(record['locator'])}"
 
 
-def _outcome(path: Path) -> str:
+def _outcome(path: Account) -> str:
     if "reject" in path:
         return f"reject: {path['reject']['reason']}"
     if path["filter"] and not path["filter"]["keep"]:
@@ -176,17 +188,17 @@ def _row(label: str, text: str) -> str:
     return f"  {label:<10} {text}"
 
 
-def _place(path: Path, table: str) -> str:
+def _place(path: Account, table: str) -> str:
     return f"{path['rows'][table]['file']} row {path['rows'][table]['row']:,}"
 
 
-def _came_from(record: Path) -> str:
+def _came_from(record: Account) -> str:
     begin, length = record["offset"], record["length"]
     whole = begin is None or length is None
     return printable(record["input"] or "") + ("" if whole else f", bytes {begin:,} to {begin + length:,}")
 
 
-def _reject_lines(path: Path) -> Iterator[str]:
+def _reject_lines(path: Account) -> Iterator[str]:
     reject = path["reject"]
     yield f"reject {printable(reject['locator'])}"
     yield _row("source", reject["source"])
@@ -196,7 +208,7 @@ def _reject_lines(path: Path) -> Iterator[str]:
     yield _row("row", _place(path, next(iter(path["rows"]))))
 
 
-def _document_lines(path: Path) -> Iterator[str]:
+def _document_lines(path: Account) -> Iterator[str]:
     document, signals = path["document"], path["signals"]
     yield f"document {printable(document['locator'])}"
     yield _row("doc_id", document["doc_id"])
@@ -222,7 +234,7 @@ def _document_lines(path: Path) -> Iterator[str]:
     yield from _verdict_lines(path)
 
 
-def _verdict_lines(path: Path) -> Iterator[str]:
+def _verdict_lines(path: Account) -> Iterator[str]:
     verdict, dedup, shards = path["filter"], path["dedup"], path["shards"]
     if not verdict:
         yield _row("filter", "not done since these documents were extracted")
@@ -232,7 +244,7 @@ def _verdict_lines(path: Path) -> Iterator[str]:
     if not verdict["keep"]:
         return
     if not dedup:
-        yield _row("dedup", "not done since these documents were extracted")
+        yield _row("dedup", "not done since this verdict")
         return
     yield _row("dedup", f"{_dedup_words(dedup)} ({_place(path, 'decisions')})")
     for label in ("survivor_locators", "in_its_favour"):
@@ -251,7 +263,7 @@ def _number(value: float | None) -> str:
     return "no value" if value is None else f"{value:.6g}"
 
 
-def _dedup_words(dedup: Path) -> str:
+def _dedup_words(dedup: Account) -> str:
     if dedup["cluster"] is None:
         return "kept: no duplicate of another"
     of = f"cluster {dedup['cluster']} of {dedup['documents']:,} documents"

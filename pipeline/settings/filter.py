@@ -71,7 +71,7 @@ class Guard(Section):
     source: Share = 0.98
     """Of a source."""
     language: Share = 0.98
-    """Of a language within a source; the rule `language`, which removes whole languages on purpose, is not asked."""
+    """Of a language within a source; not asked of the rule `language` and of code, where whole languages are removed on purpose."""
     domain: Share = 1.0
     """Of a registered domain of web pages within a source. Off unless set: a large crawl always has some domain that is nothing but link
     lists, and a run that stops at each of them would never end."""

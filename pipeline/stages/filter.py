@@ -91,7 +91,7 @@ def check(run: Run, config: Config, manifest: Manifest) -> None:
                 f"source {name!r} does not add up: {extracted[name]['documents']} documents, {counts['kept']} kept, "
                 f"{removed} removed; this is a fault of curate, please report it"
             )
-    check_guards(run, config.filter.guard, manifest)
+    check_guards(run, config, manifest)
 
 
 def _summary(manifest: Manifest) -> str:

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from pipeline import guards
 from pipeline.config import load
 from pipeline.ledger import find_run, printable
-from pipeline.run import Run
+from pipeline.run import Manifest, Run
 from pipeline.stage import perform
 from pipeline.stages.filter import FILTER
 from pipeline.what_if import lines as what_if_lines
@@ -148,6 +148,12 @@ def test_the_bound_in_force_stands_in_the_ledger(run: Run, tmp_path: Path) -> No
     perform(FILTER, copy, config)
     bounds = {(row["locator"].split("-")[0].endswith("deutsch"), row["bound"]) for row in rows_of(copy, "filtered") if row["rule"]}
     assert bounds == {(True, ">= 20000000"), (False, ">= 10000000")}
+    # What dedup made of another verdict is no answer any more.
+    removed = next(row for row in rows_of(run, "filtered") if row["rule"] == "book@2026 words")
+    _, config = find_run(copy.directory, ["filter.bounds={}", "filter.language_bounds={}", "filter.presets={web: [], table: []}"])
+    perform(FILTER, copy, config)
+    assert "outcome    kept so far" in told(copy, removed["locator"])
+    assert "dedup      not done since this verdict" in told(copy, removed["locator"])
 
 
 def test_what_if_prints_tables_and_texts_and_finds_the_only_run(run: Run) -> None:
@@ -340,6 +346,22 @@ def test_the_language_rule_is_no_reason_to_stop_and_small_groups_are_not_judged(
     ):
         perform(FILTER, copy, find_run(copy.directory, overrides)[1])
         assert copy.need("filter").totals["sources"]["pages"]["languages"]["de"]["kept"] == 0
+
+
+@pytest.mark.parametrize(("kind", "stops"), [("web", True), ("code", False)])
+def test_a_language_of_code_is_not_judged(tmp_path: Path, kind: str, stops: bool) -> None:
+    source = {"name": "files", "kind": kind, "paths": ["files"]}
+    config = load(write_config(tmp_path / "c.yaml", {"name": "c", "sources": [source]}))
+    svg = {"documents": 100, "kept": 1, "removed": {"starcoder@2023 xml_header": 99}}
+    counts = {
+        "documents": 500,
+        "kept": 401,
+        "removed": {"starcoder@2023 xml_header": {"documents": 99, "bytes": 9}},
+        "languages": {"SVG": svg},
+    }
+    found = guards.excess(Run(tmp_path), config, Manifest("filter", "", {}, {"sources": {"files": counts}}))
+    assert (found is not None) == stops
+    assert found is None or (found.name, found.removed, found.documents) == ("SVG", 99, 100)
 
 
 @settings(max_examples=25, deadline=None)
