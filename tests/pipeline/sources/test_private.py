@@ -16,6 +16,7 @@ from pipeline.sources.private import redacted, without_private
 from pipeline.sources.records import Document, Reject, Tally
 from pipeline.stage import perform
 from pipeline.stages.extract import EXTRACT
+from pipeline.stages.filter import FILTER
 from tests.pipeline.corpora import write_config, write_warc
 
 KEY = "AKIA" + "ABCDEFGHIJKLMNO7"
@@ -95,11 +96,16 @@ def run(tmp_path_factory):
         "output": str(folder / "runs"),
         "sources": [{"name": kind, "kind": kind, "paths": [str(folder / path)]} for kind, path in paths.items()],
         "extract": {"respect_opt_outs": False},
+        "filter": {
+            "own_presets": {"use": {"noarchive": {"at_most": 0}}, "people": {"replacements": {"at_most": 3}}},
+            "presets": {"web": ["use"], "book": ["use", "people"], "code": ["use"], "table": ["use"]},
+        },
         "runner": {"workers": 1},
     }
     config = load(write_config(folder / "c.yaml", values))
     made = Run(config.directory)
     perform(EXTRACT, made, config)
+    perform(FILTER, made, config)
     return made
 
 
@@ -128,3 +134,10 @@ def test_signals_say_what_was_replaced_and_what_the_page_says(run):
     counts = run.need("extract").totals["sources"]
     assert counts["table"]["personal_data"] == dict.fromkeys(sorted(VALUES), 1)
     assert counts["code"] | {"secrets": {"aws-key": 1}, "personal_data": {"email": 1}} == counts["code"]
+
+
+def test_a_page_that_was_kept_may_be_decided_by_what_it_says(run):
+    """And a document by how much was replaced in it; both from signals/ alone."""
+    kinds = pq.read_table(run.directory / "documents")["kind"].to_pylist()
+    rules = pq.read_table(run.directory / "filtered")["rule"].to_pylist()
+    assert dict(zip(kinds, rules, strict=True)) == {"web": "use noarchive", "book": "people replacements", "code": None, "table": None}
