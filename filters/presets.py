@@ -11,6 +11,8 @@ from filters.bounds import Bound, Preset
 from filters.presets_code import STARCODER2_2024, STARCODER_2023
 from filters.presets_ours import BOOK_2026, DEFAULT_2026
 
+__all__ = ["PRESETS", "Bound", "Preset"]
+
 GOPHER_QUALITY = (
     Bound("words", at_least=50, at_most=100_000),
     Bound("mean_word_length", at_least=3, at_most=10),  # characters

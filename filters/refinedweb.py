@@ -18,7 +18,7 @@ between blanks, or, where these are more, those of scripts without blanks: a sen
 
 # A kernel takes its scratch arrays as arguments, compares integers one by one, and its integers get their types from numba.
 # ruff: noqa: PLR1714
-# mypy: disable-error-code="assignment"
+# mypy: disable-error-code="assignment, no-any-return, return-value"
 
 from __future__ import annotations
 

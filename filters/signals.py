@@ -27,6 +27,8 @@ from filters.text import bytes_and_offsets
 from filters.unicode import classes as unicode_classes
 from filters.unicode import lower as unicode_lower
 
+__all__ = ["CUTS", "DEFINITIONS", "SCHEMA", "compute"]
+
 _COLUMN = {name: number for number, name in enumerate(DEFINITIONS)}
 _TOP_2 = _COLUMN["top_2_gram_character_share"]
 _C4_COLUMNS = (_COLUMN["c4_sentences"], _COLUMN["c4_jmlr_sentences"], _COLUMN["fineweb_sentences"])  # by reading of `filters.c4`
