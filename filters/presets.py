@@ -11,7 +11,7 @@ from filters.bounds import Bound, Preset
 from filters.presets_code import STARCODER2_2024, STARCODER_2023
 from filters.presets_ours import BOOK_2026, DEFAULT_2026
 
-__all__ = ["PRESETS", "Bound", "Preset"]
+__all__ = ["NEWEST", "PRESETS", "Bound", "Preset"]
 
 GOPHER_QUALITY = (
     Bound("words", at_least=50, at_most=100_000),
@@ -175,5 +175,8 @@ _NAMED = (
     *(STARCODER_2023, STARCODER2_2024, BOOK_2026, DEFAULT_2026),
 )
 
-PRESETS: dict[str, Preset] = {preset.name: preset for preset in _NAMED} | {"default": DEFAULT_2026}
-"""Every preset by its name; `default` is the newest of its kind, and the ledger names it with its version."""
+PRESETS: dict[str, Preset] = {preset.name: preset for preset in _NAMED}
+"""Every preset by its name."""
+
+NEWEST: dict[str, Preset] = {"default": DEFAULT_2026}
+"""Names without a version, for configurations; the ledger has the preset's own."""

@@ -6,7 +6,8 @@ import math
 
 from filters.bounds import Bound, Preset
 
-_NO_LINE_LIMITS = (Bound("mean_line_length", at_most=math.inf), Bound("max_line_length", at_most=math.inf))
+_NONE = -math.inf  # as the lower end of a range: no bound of that signal
+_NO_LINE_LIMITS = (Bound("mean_line_length", at_least=_NONE), Bound("max_line_length", at_least=_NONE))
 _FEW_LETTERS = Bound("alphabetic_share", at_least=0.25)
 _DATA = (Bound("alphabetic_share", at_least=0.5), Bound("characters", at_least=50, at_most=5000))
 
@@ -28,8 +29,8 @@ STARCODER_2023 = Preset(
         **dict.fromkeys(("MATLAB", "Mathematica"), (*_NO_LINE_LIMITS, _FEW_LETTERS)),
         "JSON": (*_NO_LINE_LIMITS, *_DATA),
         "YAML": _DATA,
-        "SAS": (Bound("alphanumeric_share", at_least=0),),
-        "XSLT": (Bound("xml_header", at_most=math.inf),),
+        "SAS": (Bound("alphanumeric_share", at_least=_NONE),),
+        "XSLT": (Bound("xml_header", at_least=_NONE),),
     },
 )
 """Li et al. 2023 (arXiv:2305.06161), section 3, and bigcode-dataset: preprocessing/filtering.py and its table per extension,
@@ -45,9 +46,9 @@ visible text is BeautifulSoup's there and that of `filters.code` here. What is H
 the table leaves out ("Include" 0), and its 500 characters for .fsh.
 """
 
-_LONG_LINES = (Bound("mean_line_length", at_most=math.inf), Bound("max_line_length", at_most=100_000))
+_LONG_LINES = (Bound("mean_line_length", at_least=_NONE), Bound("max_line_length", at_most=100_000))
 _SHORT_FILE = Bound("lines", at_most=512)
-_SYMBOLS_ALLOWED = (Bound("alphabetic_share", at_least=0), Bound("alphanumeric_share", at_least=0.25))
+_SYMBOLS_ALLOWED = (Bound("alphabetic_share", at_least=_NONE), Bound("alphanumeric_share", at_least=0.25))
 
 STARCODER2_2024 = Preset(
     name="starcoder2@2024",

@@ -25,9 +25,10 @@ DEFAULT_2026 = Preset(
     ),
     languages={
         "en": (Bound("stop_words", at_least=2),),
-        "th": (Bound("line_punctuation_share", at_least=0),),
+        "th": (Bound("line_punctuation_share", at_least=-math.inf),),
         **dict.fromkeys(
-            ("bo", "dz"), (Bound("line_punctuation_share", at_least=0), Bound("duplicate_5_gram_character_share", at_most=math.inf))
+            ("bo", "dz"),
+            (Bound("line_punctuation_share", at_least=-math.inf), Bound("duplicate_5_gram_character_share", at_least=-math.inf)),
         ),
     },
 )

@@ -60,14 +60,9 @@ GOPHER_BREAKERS = {
 
 
 def first_rule(text: str, *names: str, language: str | None = None) -> str | None:
-    """The rule that removes a text, decided by the bounds that stand for its language."""
-    presets = [Preset(name, bounds_for(PRESETS[name], language)) for name in names]
-    return decide(compute(pa.array([text])), presets).to_pylist()[0]["rule"]
-
-
-def bounds_for(preset: Preset, language: str | None) -> tuple[Bound, ...]:
-    special = {bound.signal: bound for bound in preset.languages.get(language or "", ())}
-    return (*(special.pop(bound.signal, bound) for bound in preset.bounds), *special.values())
+    """The rule that removes a text of a language."""
+    signals = pa.table(compute(pa.array([text]))).append_column("language", pa.array([language], pa.string()))
+    return decide(signals, [PRESETS[name] for name in names]).to_pylist()[0]["rule"]
 
 
 def broken_signals(text: str, preset: Preset) -> set[str]:
@@ -78,7 +73,7 @@ def broken_signals(text: str, preset: Preset) -> set[str]:
 
 def test_every_preset_names_signals_that_exist_and_itself():
     for name, preset in PRESETS.items():
-        assert preset.name == ("default@2026" if name == "default" else name)
+        assert preset.name == name
         bounds = [*preset.bounds, *(bound for special in preset.languages.values() for bound in special)]
         assert {bound.signal for bound in bounds} <= set(DEFINITIONS)
         assert set(preset.cuts) <= set(CUTS)
@@ -224,14 +219,14 @@ DEFAULT_BREAKERS = {
 
 @pytest.mark.parametrize("signal", DEFAULT_BREAKERS)
 def test_default_removes_what_breaks_one_bound_alone(signal):
-    assert broken_signals(DEFAULT_BREAKERS[signal], PRESETS["default"]) == {signal}
+    assert broken_signals(DEFAULT_BREAKERS[signal], PRESETS["default@2026"]) == {signal}
 
 
 @pytest.mark.parametrize(("n", "count"), [(4, 9), (5, 14), (10, 8)])
 def test_default_removes_repeated_phrases(n, count):
     signal = f"{'top' if n < 5 else 'duplicate'}_{n}_gram_character_share"
     phrase = " ".join(f"repetition{k}" for k in range(n))
-    assert signal in broken_signals(PROSE + "\n".join(f"Before{k} {phrase} after{k}." for k in range(count)), PRESETS["default"])
+    assert signal in broken_signals(PROSE + "\n".join(f"Before{k} {phrase} after{k}." for k in range(count)), PRESETS["default@2026"])
 
 
 def test_default_asks_english_words_of_english_alone():
@@ -240,7 +235,7 @@ def test_default_asks_english_words_of_english_alone():
     assert first_rule(lines_of(30, "{0}."), "default@2026", language="en") == "default@2026 stop_words"
     assert first_rule(lines_of(30, "{0}."), "default@2026", language="de") is None
     assert first_rule(PROSE, "default@2026", language="en") is None
-    assert first_rule(text[: len(french)] * 1 + PROSE, "default", language="fr") is None
+    assert first_rule(text[: len(french)] * 1 + PROSE, "default@2026", language="fr") is None
 
 
 UNSPACED = {"cmn_hans": "zh", "cmn_hant": "zh", "jpn": "ja", "tha": "th", "khm": "km", "lao": "lo", "mya": "my", "bod": "bo", "dzo": "dz"}
@@ -253,7 +248,7 @@ def test_languages_without_blanks_are_not_removed_for_having_none(shared_data):
     assert set(texts) == set(UNSPACED)
     word_rules = {"words", "mean_word_length", "alphabetic_word_share"}
     for code, text in texts.items():
-        assert first_rule(text, "default", language=UNSPACED[code]) is None, code
+        assert first_rule(text, "default@2026", language=UNSPACED[code]) is None, code
         if code not in {"bod", "dzo"}:  # written with marks between syllables, which are symbols here
             assert not broken_signals(text, PRESETS["gopher@2021"]) & word_rules, code
         signals = compute(pa.array([text])).to_pylist()[0]
