@@ -1,11 +1,12 @@
-"""One line of text: its measurements, and C4's verdict on it.
+"""One line of text and its measurements.
 
 A line is what lies between line feeds, without the blanks at its ends (a carriage return is a blank); one with nothing else is blank and
 is not counted as a line. Python's `splitlines` also splits at nine rarer characters; these are blanks here.
 
-Sentences of a line: one, and one more after each . ? or ! that a blank follows, and after each 。！ or ？, where text comes next that does
-not begin with a lower-case letter (quotes and brackets may stand on either side of the blank); but not after a full stop behind a single
-letter (an initial). NLTK's trained splitter, which C4 used, knows abbreviations too.
+Sentences of a line: one, and one more after each . ? or ! that a blank follows, and after each end mark of another script (。 ！ ። । and
+others of `filters.unicode.TERMINAL`), where text comes next that does not begin with a lower-case letter (quotes and brackets may stand on
+either side of the blank); but not after a full stop behind a single letter (an initial). NLTK's trained splitter, which C4 used, knows
+abbreviations too, and English only.
 """
 
 # A kernel takes its scratch arrays as arguments, compares integers one by one, and its integers get their types from numba.
@@ -21,16 +22,13 @@ from filters.kernel import kernel
 from filters.unicode import ALPHABETIC, ALPHANUMERIC, KIND, LOWER, SPACE, TERMINAL, code_point
 
 # Positions in the measurements of `measure_line`, int64 [MEASURES].
-FIRST, LAST, WIDTH, CHARACTERS, BLANK_WORDS, LONGEST_WORD, LAST_POINT, SENTENCES = range(8)
-PHRASES, CURLY, ALPHABETIC_CHARACTERS, ALPHANUMERIC_CHARACTERS, CITATIONS, TERMINAL_MARK = range(8, 14)
-MEASURES = 14
+FIRST, LAST, WIDTH, CHARACTERS, BLANK_WORDS, LETTERED_WORDS, COUNTED_WORDS, LONGEST_WORD, SENTENCES = range(9)
+PHRASES, CURLY, ALPHABETIC_CHARACTERS, ALPHANUMERIC_CHARACTERS, UPPER_CHARACTERS, CITATIONS, TERMINAL_MARK = range(9, 16)
+UNSPACED_WORDS = 16  # written by who tokenizes the line: its words of scripts without blanks
+MEASURES = 17
 
 # Bits of PHRASES.
 LOREM_IPSUM, JAVASCRIPT, POLICY = 1, 2, 4
-
-# Verdicts of `c4_verdict`.
-KEPT, CUT, DROPPED_LOREM, DROPPED_CURLY = 0, 1, 2, 3
-_LONGEST_WORD_KEPT = 1000  # characters
 
 _OFFSET = np.uint64(0xCBF29CE484222325)
 _PRIME = np.uint64(0x100000001B3)
@@ -113,15 +111,39 @@ def _closes(point: int) -> bool:
 
 
 @kernel
-def _waiting_behind(point: int, letters: int, waiting: int) -> int:
+def _waiting_behind(point: int, properties: int, letters: int, waiting: int) -> int:
     """What a sentence waits for behind `point`: 0 nothing, 1 a blank and then its next sentence, 2 its next sentence."""
     if point == 0x2E:
         return 0 if letters == 1 else 1
     if point == 0x3F or point == 0x21:
         return 1
-    if point == 0x3002 or point == 0xFF01 or point == 0xFF1F:
-        return 2
-    return waiting if _closes(point) else 0
+    if _closes(point):
+        return waiting
+    return 2 if properties & TERMINAL else 0  # 。 ！ ። । and their like need no blank behind
+
+
+@kernel
+def _note(
+    data: npt.NDArray[np.uint8],
+    at: int,
+    start: int,
+    end: int,
+    citations: npt.NDArray[np.int32],
+    measures: npt.NDArray[np.int64],
+) -> None:
+    """Note the phrase, curly bracket or citation whose anchor is at `at`."""
+    anchor = _ANCHORS[data[at]]
+    if anchor == 1:
+        measures[PHRASES] |= _phrases(data, at, start, end)
+    elif anchor == 2:
+        measures[CURLY] += 1
+    else:
+        stop = _citation_end(data, at, end)
+        if stop >= 0:
+            count = measures[CITATIONS]
+            citations[count, 0] = at
+            citations[count, 1] = stop
+            measures[CITATIONS] = count + 1
 
 
 @kernel
@@ -130,6 +152,7 @@ def measure_line(
     start: int,
     end: int,
     classes: npt.NDArray[np.uint8],
+    lowered: npt.NDArray[np.int32],
     citations: npt.NDArray[np.int32],
     measures: npt.NDArray[np.int64],
 ) -> np.uint64:
@@ -140,18 +163,21 @@ def measure_line(
         start: first byte.
         end: behind the last byte.
         classes: `filters.unicode.classes()`.
+        lowered: `filters.unicode.lower()`.
         citations: int32 [room, 2], written: spans of Wikipedia citations, relative to `data`.
         measures: int64 [MEASURES], written: first and last byte offset without the blanks at the ends (equal: a blank line), the width of
-            the whole line in characters and that without blanks at its ends, words between blanks and the longest of them in characters,
-            last code point, sentences, bits of phrases, number of "{", characters that are letters or letters and digits, number of
-            citations, whether the line ends in an end mark (see `filters.unicode.TERMINAL`).
+            the whole line in characters and that without blanks at its ends, words between blanks, those of them that hold a letter, those
+            that begin with a letter or digit, the longest of them in characters, sentences, bits of phrases, number of "{", characters
+            that are letters, letters and digits, capitals (a lower case of their own), number of citations, whether the line ends in an
+            end mark (see `filters.unicode.TERMINAL`).
 
     Returns:
         64-bit hash of the line without the blanks at its ends.
     """
     first = last = -1
-    width = characters = words = word = longest = letters = alphabetic = alphanumeric = citation_count = phrases = curly = 0
-    leading = sentences = point = last_point = last_properties = waiting = 0
+    width = characters = words = lettered = counted = word = longest = letters = alphabetic = alphanumeric = capitals = 0
+    leading = sentences = point = last_properties = waiting = letters_before = 0
+    measures[PHRASES] = measures[CURLY] = measures[CITATIONS] = 0
     code = hashed = _OFFSET
     at = start
     while at < end:
@@ -159,6 +185,8 @@ def measure_line(
         point, size = np.int64(byte), 1
         if byte >= 0x80:
             point, size = code_point(data, at, end)
+            capitals += lowered[point] != point
+        capitals += 0x41 <= byte <= 0x5A
         properties = np.int64(classes[point])
         width += 1
         is_letter = (properties & ALPHABETIC) // ALPHABETIC
@@ -174,38 +202,71 @@ def measure_line(
                 first, leading = at, width - 1
             code = (code ^ np.uint64(point)) * _PRIME
             hashed = code
-            words += word == 0
+            if word == 0:
+                words += 1
+                counted += (properties & ALPHANUMERIC) // ALPHANUMERIC
+                lettered += alphabetic - is_letter > letters_before
+                letters_before = alphabetic - is_letter
             word += 1
             longest = max(longest, word)
             characters = width - leading
-            last, last_point, last_properties = at + size, point, properties
+            last, last_properties = at + size, properties
             if waiting == 2 and not _closes(point):
                 sentences += 0 if properties & LOWER else 1
                 waiting = 0
-            waiting = _waiting_behind(point, letters, waiting) if waiting or properties & TERMINAL else 0
+            waiting = _waiting_behind(point, properties, letters, waiting) if waiting or properties & TERMINAL else 0
         letters = letters + 1 if is_letter else 0
-        anchor = _ANCHORS[byte]
-        if anchor:
-            if anchor == 1:
-                phrases |= _phrases(data, at, start, end)
-            elif anchor == 2:
-                curly += 1
-            else:
-                stop = _citation_end(data, at, end)
-                if stop >= 0:
-                    citations[citation_count, 0] = at
-                    citations[citation_count, 1] = stop
-                    citation_count += 1
+        if _ANCHORS[byte]:
+            _note(data, at, start, end, citations, measures)
         at += size
-    if first < 0:
-        first = last = start
-    measures[FIRST], measures[LAST], measures[WIDTH], measures[CHARACTERS] = first, last, width, characters
-    measures[BLANK_WORDS], measures[LONGEST_WORD], measures[LAST_POINT] = words, longest, last_point
+    lettered += alphabetic > letters_before
+    measures[FIRST] = first if first >= 0 else start
+    measures[LAST] = last if first >= 0 else start
+    measures[WIDTH], measures[CHARACTERS], measures[LONGEST_WORD] = width, characters, longest
+    measures[BLANK_WORDS], measures[LETTERED_WORDS], measures[COUNTED_WORDS] = words, lettered, counted
     measures[SENTENCES] = sentences + 1 if words else 0
-    measures[PHRASES], measures[CURLY], measures[CITATIONS] = phrases, curly, citation_count
-    measures[ALPHABETIC_CHARACTERS], measures[ALPHANUMERIC_CHARACTERS] = alphabetic, alphanumeric
+    measures[ALPHABETIC_CHARACTERS], measures[ALPHANUMERIC_CHARACTERS], measures[UPPER_CHARACTERS] = alphabetic, alphanumeric, capitals
     measures[TERMINAL_MARK] = (last_properties & TERMINAL) // TERMINAL
     return hashed
+
+
+@kernel
+def words_outside(
+    data: npt.NDArray[np.uint8],
+    start: int,
+    end: int,
+    classes: npt.NDArray[np.uint8],
+    spans: npt.NDArray[np.int32],
+    count: int,
+) -> tuple[int, int]:
+    """Words between blanks of `data[start:end]` without its spans, and those that begin with a letter or digit.
+
+    Args:
+        data: UTF-8, uint8.
+        start: first byte.
+        end: behind the last byte.
+        classes: `filters.unicode.classes()`.
+        spans: int32 [count or more, 2], in rising order: what is left before and behind one meets.
+        count: spans to leave out.
+    """
+    words = counted = word = span = 0
+    at = start
+    while at < end:
+        if span < count and at == spans[span, 0]:
+            at = np.int64(spans[span, 1])
+            span += 1
+            continue
+        point, size = code_point(data, at, end)
+        properties = np.int64(classes[point])
+        if properties & KIND == SPACE:
+            word = 0
+        else:
+            if word == 0:
+                words += 1
+                counted += (properties & ALPHANUMERIC) // ALPHANUMERIC
+            word = 1
+        at += size
+    return words, counted
 
 
 @kernel
@@ -215,41 +276,3 @@ def ends_in_ellipsis(data: npt.NDArray[np.uint8], start: int, end: int) -> bool:
         return False
     a, b, c = data[end - 3], data[end - 2], data[end - 1]
     return (a == 0x2E and b == 0x2E and c == 0x2E) or (a == 0xE2 and b == 0x80 and c == 0xA6)
-
-
-@kernel
-def c4_verdict(
-    data: npt.NDArray[np.uint8],
-    measures: npt.NDArray[np.int64],
-    citations: npt.NDArray[np.int32],
-    minimum_words: int,
-    needs_end_mark: bool,
-) -> int:
-    """What C4's rules, in the order of `c4_utils.clean_page`, do with a measured line: keep it, cut it, or drop its whole page.
-
-    The end mark is one of . ? ! " and stands before citations that end the line; words are those between blanks, citations among them.
-    """
-    if measures[LONGEST_WORD] > _LONGEST_WORD_KEPT:
-        return CUT
-    if needs_end_mark:
-        first, last = measures[FIRST], measures[LAST]
-        for k in range(measures[CITATIONS] - 1, -1, -1):
-            if citations[k, 1] != last:
-                break
-            last = np.int64(citations[k, 0])
-        mark = data[last - 1] if last > first else np.uint8(0)
-        if not (mark == 0x2E or mark == 0x3F or mark == 0x21 or mark == 0x22):
-            return CUT
-        if last - first >= 3 and data[last - 1] == 0x2E and data[last - 2] == 0x2E and data[last - 3] == 0x2E:
-            return CUT
-    if measures[BLANK_WORDS] < minimum_words:
-        return CUT
-    if measures[PHRASES] & LOREM_IPSUM:
-        return DROPPED_LOREM
-    if measures[PHRASES] & JAVASCRIPT:
-        return CUT
-    if measures[CURLY]:
-        return DROPPED_CURLY
-    if measures[PHRASES] & POLICY:
-        return CUT
-    return KEPT

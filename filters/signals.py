@@ -2,7 +2,8 @@
 
 Definitions: a token and a word are those of `filters.words`, a line and a sentence those of `filters.lines`; a paragraph is lines without
 a blank line between them; a character is a code point. A share of nothing is 0. A signal that does not apply to a text is NaN: the mean
-word length where most words are of a script without blanks, and the visible share of HTML where the text is no HTML.
+word length where most words are of a script without blanks, and the visible share of HTML where the text is no HTML. The rules that cut
+lines are those of `filters.c4` and `filters.refinedweb`.
 
 N-gram signals look at the first 4,194,304 tokens of a text, duplicate lines and paragraphs at as many (`filters.repetition.LIMIT`).
 """
@@ -14,88 +15,33 @@ from __future__ import annotations
 import numpy as np
 import pyarrow as pa
 
+from filters import c4
 from filters import lines as line
 from filters import words as word
 from filters.code import encoded_bytes, header_marks, visible_characters
+from filters.columns import CUTS, DEFINITIONS, SCHEMA
 from filters.kernel import kernel
+from filters.refinedweb import cut_line
 from filters.repetition import LIMIT, duplicates, ngram_characters, room
 from filters.text import bytes_and_offsets
 from filters.unicode import classes as unicode_classes
+from filters.unicode import lower as unicode_lower
 
-DEFINITIONS: dict[str, str] = {
-    "characters": "code points",
-    "lines": "lines that are not blank",
-    "paragraphs": "runs of lines that are not blank",
-    "tokens": "words, and runs of one symbol",
-    "words": "tokens with a letter or digit",
-    "mean_word_length": "characters per word of the scripts written with blanks; NaN where most words are of others",
-    "hashes_per_word": "# per token",
-    "ellipses_per_word": "... and … per token",
-    "bullet_line_share": "lines that begin with • or -",
-    "ellipsis_line_share": "lines that end in ... or …",
-    "alphabetic_word_share": "tokens with a letter, of all tokens",
-    "stop_words": "different words among the, be, to, of, and, that, have, with",
-    "duplicate_line_share": "lines equal to an earlier one, of all lines",
-    "duplicate_paragraph_share": "paragraphs equal to an earlier one, of all paragraphs",
-    "duplicate_line_character_share": "characters of lines equal to an earlier one, of all characters",
-    "duplicate_paragraph_character_share": "characters of paragraphs equal to an earlier one, of all characters",
-    **{f"top_{n}_gram_character_share": f"characters of all occurrences of the most frequent {n}-gram, of all" for n in (2, 3, 4)},
-    **{f"duplicate_{n}_gram_character_share": f"characters of {n}-grams that occurred before, of all" for n in (5, 6, 7, 8, 9, 10)},
-    "line_punctuation_share": "lines that end in an end mark or quotation mark",
-    "short_line_share": "lines of at most 30 characters",
-    "line_duplicate_character_share": "characters of lines equal to an earlier one, of all characters but line feeds",
-    "newlines_per_word": "line feeds per token",
-    "c4_sentences": "sentences in the lines that C4's rules keep",
-    "c4_lines": "lines that C4's rules keep",
-    "c4_lorem_ipsum": "lines that make C4 drop a page for 'lorem ipsum'",
-    "c4_curly_brackets": "lines that make C4 drop a page for '{'",
-    "fineweb_sentences": "sentences in the lines that FineWeb's cuts keep",
-    "fineweb_lines": "lines that FineWeb's cuts keep",
-    "fineweb_lorem_ipsum": "lines that make FineWeb drop a page for 'lorem ipsum'",
-    "fineweb_curly_brackets": "lines that make FineWeb drop a page for '{'",
-    "fineweb_line_punctuation_share": "line_punctuation_share after FineWeb's cuts",
-    "fineweb_short_line_share": "short_line_share after FineWeb's cuts",
-    "fineweb_line_duplicate_character_share": "line_duplicate_character_share after FineWeb's cuts",
-    "fineweb_newlines_per_word": "newlines_per_word after FineWeb's cuts",
-    "javascript_lines": "lines with 'javascript'",
-    "policy_lines": "lines with a phrase of cookie notices and terms of use",
-    "mean_line_length": "characters per line, blank lines and blanks among them",
-    "max_line_length": "characters of the longest line",
-    "alphanumeric_share": "letters and digits, of all characters",
-    "alphabetic_share": "letters, of all characters",
-    "xml_header": "1 where the first 100 bytes hold an XML declaration",
-    "generated_marker": "1 where the first five lines say that the file was generated",
-    "visible_html_share": "characters outside tags, of all; NaN where the text is no HTML",
-    "visible_html_characters": "characters outside tags; NaN where the text is no HTML",
-    "longest_encoded_run": "bytes of the longest run of base64 or hexadecimal data",
-    "encoded_share": "bytes in runs of base64 or hexadecimal data, of all",
-}
-"""The float32 columns, in order, and what each says."""
-
-CUTS: dict[str, str] = {
-    "c4_cuts": "what C4's line rules cut: lines without an end mark, under 5 words, on JavaScript or cookies; citations",
-    "fineweb_cuts": "what FineWeb's C4 line rules cut: lines under 3 words, on JavaScript or cookies; citations",
-}
-"""The list<int32> columns of spans, flat [start, end) byte offsets in rising order, for `filters.cuts.apply_cuts`."""
-
-SCHEMA: pa.Schema = pa.schema(
-    [pa.field(name, pa.float32(), nullable=False, metadata={"definition": text}) for name, text in DEFINITIONS.items()]
-    + [
-        pa.field(name, pa.list_(pa.field("item", pa.int32(), nullable=False)), nullable=False, metadata={"definition": text})
-        for name, text in CUTS.items()
-    ]
-)
+__all__ = ["CUTS", "DEFINITIONS", "SCHEMA", "compute"]
 
 _COLUMN = {name: number for number, name in enumerate(DEFINITIONS)}
 _TOP_2 = _COLUMN["top_2_gram_character_share"]
-_C4, _FINEWEB = _COLUMN["c4_sentences"], _COLUMN["fineweb_sentences"]
+_C4_COLUMNS = (_COLUMN["c4_sentences"], _COLUMN["c4_jmlr_sentences"], _COLUMN["fineweb_sentences"])  # by reading of `filters.c4`
+_LOREM, _REFINEDWEB = _COLUMN["lorem_ipsum_lines"], _COLUMN["refinedweb_words_cut_share"]
+_BLANK_WORDS = _COLUMN["alphabetic_blank_word_share"]
 _RAW_LINES, _CUT_LINES = _COLUMN["line_punctuation_share"], _COLUMN["fineweb_line_punctuation_share"]
 _CODE = _COLUMN["javascript_lines"]
 _COLUMNS = len(DEFINITIONS)
 _SHORT_LINE = 30
 # Positions in the totals of one text.
-_WIDTHS, _LINES, _NEWLINES, _BULLETS, _ELLIPSES, _LONGEST, _LETTERS, _ALPHANUMERICS, _JAVASCRIPT, _POLICY = range(10)
-_TOTALS = 10
+_WIDTHS, _LONGEST, _LETTERS, _ALPHANUMERICS, _NEWLINES, _BULLETS, _ELLIPSES, _JAVASCRIPT, _POLICY, _LOREMS, _CURLIES = range(11)
+_WORDS, _LETTERED, _COUNTED, _CUT_WORDS = range(11, 15)
+_TOTALS = 15
 # Positions in the counts of one set of lines: those of the text, or those that FineWeb's cuts keep.
 _SET_LINES, _SET_PUNCTUATED, _SET_SHORT, _SET_CHARACTERS, _SET_TOKENS = range(5)
 _SET_COUNTS = 5
@@ -121,16 +67,16 @@ def compute(texts: pa.StringArray) -> pa.RecordBatch:
     line_sets = (np.empty((3, most), np.uint64), np.empty((3, most), np.int32))
     table = (np.empty(room(most), np.uint64), np.empty(room(most), np.int32))
     indices = np.empty((5, most + 1), np.int32)
-    citations = np.empty((longest // 2 + 1, 2), np.int32)
-    cuts = np.empty((2, len(data) + 2 * len(offsets)), np.int32)
+    spans = (np.empty((longest // 2 + 1, 2), np.int32), np.empty((longest // 13 + 3, 2), np.int32))
+    cuts = np.empty((len(CUTS), len(data) + 2 * len(offsets)), np.int32)
     values = np.zeros((_COLUMNS, len(texts)), np.float32)
-    ends = np.zeros((2, len(texts) + 1), np.int32)
-    _measure_all(data, offsets, unicode_classes(), tokens, line_sets, table, indices, citations, cuts, ends, values)
-    spans = [
+    ends = np.zeros((len(CUTS), len(texts) + 1), np.int32)
+    _measure_all(data, offsets, (unicode_classes(), unicode_lower()), tokens, line_sets, table, indices, spans, cuts, ends, values)
+    columns = [pa.array(column) for column in values] + [
         pa.ListArray.from_arrays(pa.array(end), pa.array(cut[: end[-1]].copy()), type=SCHEMA.field(name).type)
         for name, end, cut in zip(CUTS, ends, cuts, strict=True)
     ]
-    return pa.RecordBatch.from_arrays([pa.array(column) for column in values] + spans, schema=SCHEMA)
+    return pa.RecordBatch.from_arrays(columns, schema=SCHEMA)
 
 
 @kernel
@@ -139,7 +85,7 @@ def _share(part: float, whole: float) -> float:
 
 
 @kernel
-def _measure_all(data, offsets, classes, tokens, line_sets, table, indices, citations, cuts, ends, values):  # type: ignore[no-untyped-def]
+def _measure_all(data, offsets, unicode, tokens, line_sets, table, indices, spans, cuts, ends, values):  # type: ignore[no-untyped-def]
     """`_measure` for each text; arrays as `compute` makes them."""
     row = np.zeros(values.shape[0], np.float64)
     for document in range(len(offsets) - 1):
@@ -149,7 +95,7 @@ def _measure_all(data, offsets, classes, tokens, line_sets, table, indices, cita
             ends[rule, document + 1] = ends[rule, document]
         start, end = offsets[document], offsets[document + 1]
         if end > start:
-            _measure(data, start, end, classes, tokens, line_sets, table, indices, citations, cuts, ends[:, document + 1], row)
+            _measure(data, start, end, unicode, tokens, line_sets, table, indices, spans, cuts, ends[:, document + 1], row)
             _measure_code(data, start, end, row)
         else:
             row[_CODE + 8] = row[_CODE + 9] = np.nan
@@ -158,7 +104,7 @@ def _measure_all(data, offsets, classes, tokens, line_sets, table, indices, cita
 
 
 @kernel
-def _measure(data, start, end, classes, tokens, line_sets, table, indices, citations, cuts, cut_ends, row):  # type: ignore[no-untyped-def]
+def _measure(data, start, end, unicode, tokens, line_sets, table, indices, spans, cuts, cut_ends, row):  # type: ignore[no-untyped-def]
     """Fill `row`, float64 [columns], for the text `data[start:end]`, and add its spans to `cuts` at `cut_ends`."""
     totals = np.zeros(_TOTALS, np.int64)
     sets = np.zeros((2, _SET_COUNTS), np.int64)
@@ -166,12 +112,9 @@ def _measure(data, start, end, classes, tokens, line_sets, table, indices, citat
     tally = np.zeros(word.TALLIES, np.int64)
     measures = np.zeros(line.MEASURES, np.int64)
     hashes, lengths = line_sets
-    most = hashes.shape[1]
-    base = start
     first_cuts = cut_ends.copy()
     paragraph = np.uint64(0)
-    paragraph_characters = 0
-    paragraphs = 0
+    paragraph_characters = paragraphs = 0
     at = start
     while at < end:
         stop = at
@@ -179,50 +122,24 @@ def _measure(data, start, end, classes, tokens, line_sets, table, indices, citat
             stop += 1
         following = min(stop + 1, end)
         totals[_NEWLINES] += stop < end
-        code = line.measure_line(data, at, stop, classes, citations, measures)
-        first, last, characters = measures[line.FIRST], measures[line.LAST], measures[line.CHARACTERS]
-        totals[_WIDTHS] += measures[line.WIDTH]
-        totals[_LONGEST] = max(totals[_LONGEST], measures[line.WIDTH])
-        totals[_LETTERS] += measures[line.ALPHABETIC_CHARACTERS]
-        totals[_ALPHANUMERICS] += measures[line.ALPHANUMERIC_CHARACTERS]
+        code = line.measure_line(data, at, stop, unicode[0], unicode[1], spans[0], measures)
+        first, last = measures[line.FIRST], measures[line.LAST]
+        before, unspaced = tally[word.TOKENS], tally[word.WORDS] - tally[word.SPACED_WORDS]
         if last > first:
-            before = tally[word.TOKENS]
-            word.tokenize(data, first, last, classes, tokens[0], tokens[1], tally)
-            totals[_BULLETS] += data[first] == 0x2D or (
-                last - first >= 3 and data[first] == 0xE2 and data[first + 1] == 0x80 and data[first + 2] == 0xA2
-            )
-            totals[_ELLIPSES] += line.ends_in_ellipsis(data, first, last)
-            totals[_JAVASCRIPT] += (measures[line.PHRASES] & line.JAVASCRIPT) // line.JAVASCRIPT
-            totals[_POLICY] += (measures[line.PHRASES] & line.POLICY) // line.POLICY
+            word.tokenize(data, first, last, unicode[0], tokens[0], tokens[1], tally)
             _count_line(sets[0], measures, tally[word.TOKENS] - before)
-            if stored[0] < most:
-                hashes[0, stored[0]], lengths[0, stored[0]] = code, characters
-                stored[0] += 1
+            _store(hashes[0], lengths[0], stored, 0, code, measures[line.CHARACTERS])
             paragraph = word.mix(paragraph ^ code)
-            paragraph_characters += characters + (paragraph_characters > 0)
-        for rule in range(2):
-            verdict = line.c4_verdict(data, measures, citations, 5 if rule == 0 else 3, rule == 0)
-            column = _C4 if rule == 0 else _FINEWEB
-            if verdict == line.CUT:
-                _add_cut(cuts[rule], cut_ends, rule, first_cuts[rule], at - base, following - base)
-                continue
-            row[column] += measures[line.SENTENCES]
-            row[column + 1] += 1
-            row[column + 2] += verdict == line.DROPPED_LOREM
-            row[column + 3] += verdict == line.DROPPED_CURLY
-            for k in range(measures[line.CITATIONS]):
-                _add_cut(cuts[rule], cut_ends, rule, first_cuts[rule], citations[k, 0] - base, citations[k, 1] - base)
-                measures[line.CHARACTERS] -= (citations[k, 1] - citations[k, 0]) * (rule == 1)
-            if rule == 1:
-                _count_line(sets[1], measures, tally[word.TOKENS] - before)
-                if stored[2] < most:
-                    hashes[2, stored[2]], lengths[2, stored[2]] = code, measures[line.CHARACTERS]
-                    stored[2] += 1
+            paragraph_characters += measures[line.CHARACTERS] + (paragraph_characters > 0)
+        measures[line.UNSPACED_WORDS] = tally[word.WORDS] - tally[word.SPACED_WORDS] - unspaced
+        _add_line(data, measures, totals)
+        if _cut_c4(data, at, following, start, unicode[0], measures, spans[0], cuts, cut_ends, first_cuts, row):
+            _count_line(sets[1], measures, tally[word.TOKENS] - before)
+            _store(hashes[2], lengths[2], stored, 2, code, measures[line.CHARACTERS])
+        _cut_refinedweb(data, at, stop, following, start, unicode[0], measures, spans[1], cuts, cut_ends, first_cuts, totals)
         if paragraph_characters and (last == first or following == end):
             paragraphs += 1
-            if stored[1] < most:
-                hashes[1, stored[1]], lengths[1, stored[1]] = paragraph, paragraph_characters
-                stored[1] += 1
+            _store(hashes[1], lengths[1], stored, 1, paragraph, paragraph_characters)
             paragraph, paragraph_characters = np.uint64(0), 0
         at = following
     characters = totals[_WIDTHS] + totals[_NEWLINES]
@@ -230,10 +147,72 @@ def _measure(data, start, end, classes, tokens, line_sets, table, indices, citat
     _fill_words(row, tally, totals, sets)
     _fill_lines(row, totals, sets, stored, hashes, lengths, table, characters, paragraphs)
     _fill_ngrams(row, tally, tokens, table, indices, characters)
-    text_lines = totals[_NEWLINES] + (data[end - 1] != 0x0A)
-    row[_CODE], row[_CODE + 1] = totals[_JAVASCRIPT], totals[_POLICY]
-    row[_CODE + 2], row[_CODE + 3] = _share(totals[_WIDTHS], text_lines), totals[_LONGEST]
-    row[_CODE + 4], row[_CODE + 5] = _share(totals[_ALPHANUMERICS], characters), _share(totals[_LETTERS], characters)
+    _fill_totals(row, totals, characters, totals[_NEWLINES] + (data[end - 1] != 0x0A))
+
+
+@kernel
+def _store(hashes, lengths, stored, kind, code, length):  # type: ignore[no-untyped-def]
+    """Keep a line or paragraph for the search for duplicates, while there is room."""
+    count = stored[kind]
+    if count < len(hashes):
+        hashes[count], lengths[count] = code, length
+        stored[kind] = count + 1
+
+
+@kernel
+def _add_line(data, measures, totals):  # type: ignore[no-untyped-def]
+    """Add one line to the totals of the text, int64 [_TOTALS]."""
+    first, last = measures[line.FIRST], measures[line.LAST]
+    phrases = measures[line.PHRASES]
+    totals[_WIDTHS] += measures[line.WIDTH]
+    totals[_LONGEST] = max(totals[_LONGEST], measures[line.WIDTH])
+    totals[_LETTERS] += measures[line.ALPHABETIC_CHARACTERS]
+    totals[_ALPHANUMERICS] += measures[line.ALPHANUMERIC_CHARACTERS]
+    totals[_WORDS] += measures[line.BLANK_WORDS]
+    totals[_LETTERED] += measures[line.LETTERED_WORDS]
+    totals[_COUNTED] += measures[line.COUNTED_WORDS]
+    if last > first:
+        totals[_BULLETS] += data[first] == 0x2D or (
+            last - first >= 3 and data[first] == 0xE2 and data[first + 1] == 0x80 and data[first + 2] == 0xA2
+        )
+        totals[_ELLIPSES] += line.ends_in_ellipsis(data, first, last)
+        totals[_JAVASCRIPT] += (phrases & line.JAVASCRIPT) // line.JAVASCRIPT
+        totals[_POLICY] += (phrases & line.POLICY) // line.POLICY
+        totals[_LOREMS] += (phrases & line.LOREM_IPSUM) // line.LOREM_IPSUM
+        totals[_CURLIES] += measures[line.CURLY] > 0
+
+
+@kernel
+def _cut_c4(data, at, following, base, classes, measures, citations, cuts, ends, first_cuts, row):  # type: ignore[no-untyped-def]
+    """Note what each reading of C4's rules does with a line; whether FineWeb's keeps it, and then its characters without citations."""
+    verdict = c4.CUT
+    for reading in range(3):
+        verdict = c4.c4_verdict(data, measures, citations, classes, reading)
+        if verdict == c4.CUT:
+            _add_cut(cuts[reading], ends, reading, first_cuts[reading], at - base, following - base)
+            continue
+        column = _C4_COLUMNS[reading]
+        row[column] += measures[line.SENTENCES]
+        row[column + 1] += 1
+        if reading != c4.JMLR:
+            row[column + 2] += verdict == c4.DROPPED_LOREM
+            row[column + 3] += verdict == c4.DROPPED_CURLY
+        for k in range(measures[line.CITATIONS]):
+            _add_cut(cuts[reading], ends, reading, first_cuts[reading], citations[k, 0] - base, citations[k, 1] - base)
+            measures[line.CHARACTERS] -= (citations[k, 1] - citations[k, 0]) * (reading == c4.DATATROVE)
+    return verdict != c4.CUT
+
+
+@kernel
+def _cut_refinedweb(data, at, stop, following, base, classes, measures, spans, cuts, ends, first_cuts, totals):  # type: ignore[no-untyped-def]
+    """Note what RefinedWeb's line rules cut of a line."""
+    rule = len(ends) - 1
+    count, words = cut_line(data, at, stop, measures, classes, spans)
+    totals[_CUT_WORDS] += words
+    if count < 0:
+        _add_cut(cuts[rule], ends, rule, first_cuts[rule], at - base, following - base)
+    for k in range(count):
+        _add_cut(cuts[rule], ends, rule, first_cuts[rule], spans[k, 0] - base, spans[k, 1] - base)
 
 
 @kernel
@@ -255,6 +234,17 @@ def _add_cut(spans, ends, rule, first, start, end):  # type: ignore[no-untyped-d
         return
     spans[count], spans[count + 1] = start, end
     ends[rule] = count + 2
+
+
+@kernel
+def _fill_totals(row, totals, characters, lines):  # type: ignore[no-untyped-def]
+    """The signals that are sums over all lines, blank ones among them."""
+    row[_BLANK_WORDS] = _share(totals[_LETTERED], totals[_WORDS])
+    row[_LOREM], row[_LOREM + 1] = totals[_LOREMS], totals[_CURLIES]
+    row[_REFINEDWEB] = _share(totals[_CUT_WORDS], totals[_COUNTED])
+    row[_CODE], row[_CODE + 1] = totals[_JAVASCRIPT], totals[_POLICY]
+    row[_CODE + 2], row[_CODE + 3] = _share(totals[_WIDTHS], lines), totals[_LONGEST]
+    row[_CODE + 4], row[_CODE + 5] = _share(totals[_ALPHANUMERICS], characters), _share(totals[_LETTERS], characters)
 
 
 @kernel

@@ -34,7 +34,7 @@ def signals_schema(config: Config) -> pa.Schema:
             ("digest", DOCUMENT_ID),
             ("bytes", pa.int64()),
             ("domain", pa.string()),  # registered domain of a web page's address; null for other kinds
-            ("language", pa.string()),
+            ("language", pa.string()),  # ISO 639 of text; of code the programming language, as linguist names it
             ("language_score", pa.float32()),
             ("language_mixing_share", pa.float32()),  # of judged paragraphs' characters; null where none was long enough
             ("extraction_confidence", pa.float32()),  # of the fast extractor; null where nothing had to be chosen
@@ -99,10 +99,11 @@ def _domains(documents: pa.RecordBatch) -> pa.Array:
 
 
 def _languages(documents: pa.RecordBatch, config: Config) -> dict[str, pa.Array]:
-    """Language, its score, and what is in others; null for code."""
+    """Language, its score, and what is in others; of code the programming language that its reader found, and null."""
     names = ("language", "language_score", "language_mixing_share")
     if documents["kind"][0].as_py() == "code":
-        return {name: pa.nulls(documents.num_rows, pa.float32() if name != "language" else pa.string()) for name in names}
+        unknown = pa.nulls(documents.num_rows, pa.float32())
+        return dict(zip(names, (documents["stated_language"], unknown, unknown), strict=True))
     found = language_model(config).measure(documents["text"])
     columns = (pa.array(found.codes, pa.string()), pa.array(found.scores), pa.array(found.mixing, from_pandas=True))
     return dict(zip(names, columns, strict=True))

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field, WithJsonSchema, field_validator, model_validator
 
 from filters.changes import Change, changed, family, nearest, of_preset
-from filters.presets import PRESETS, Bound, Preset
+from filters.presets import NEWEST, PRESETS, Bound, Preset
 from pipeline.settings.section import Kind, Section, Share
 
 DEFAULT_PRESETS: Mapping[Kind, tuple[str, ...]] = {
@@ -150,7 +150,7 @@ class Filter(Section):
             name: Preset(name, tuple(Bound(signal, **limits) for signal, limits in bounds.items()))
             for name, bounds in self.own_presets.items()
         }
-        return {**PRESETS, **own}
+        return {**PRESETS, **NEWEST, **own}
 
     def presets_of(self, source: str, kind: Kind) -> tuple[Preset, ...]:
         """The presets in force for a source, with the bounds in force, in the order in which they are checked.

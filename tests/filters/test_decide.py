@@ -1,5 +1,8 @@
 """Presets and the function that decides for all of them."""
 
+import gzip
+import json
+
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -56,8 +59,10 @@ GOPHER_BREAKERS = {
 }
 
 
-def first_rule(text: str, *names: str) -> str | None:
-    return decide(compute(pa.array([text])), [PRESETS[name] for name in names]).to_pylist()[0]["rule"]
+def first_rule(text: str, *names: str, language: str | None = None) -> str | None:
+    """The rule that removes a text of a language."""
+    signals = pa.table(compute(pa.array([text]))).append_column("language", pa.array([language], pa.string()))
+    return decide(signals, [PRESETS[name] for name in names]).to_pylist()[0]["rule"]
 
 
 def broken_signals(text: str, preset: Preset) -> set[str]:
@@ -69,9 +74,10 @@ def broken_signals(text: str, preset: Preset) -> set[str]:
 def test_every_preset_names_signals_that_exist_and_itself():
     for name, preset in PRESETS.items():
         assert preset.name == name
-        assert {bound.signal for bound in preset.bounds} <= set(DEFINITIONS)
+        bounds = [*preset.bounds, *(bound for special in preset.languages.values() for bound in special)]
+        assert {bound.signal for bound in bounds} <= set(DEFINITIONS)
         assert set(preset.cuts) <= set(CUTS)
-        assert all(b.at_least is None or b.at_most is None or b.at_least <= b.at_most for b in preset.bounds)
+        assert all(b.at_least is None or b.at_most is None or b.at_least <= b.at_most for b in bounds)
 
 
 @pytest.mark.parametrize("name", [name for name in PRESETS if not name.startswith(("starcoder", "book"))])
@@ -141,7 +147,6 @@ def test_code_rules():
         "mean_line_length": "\n".join("value = " + " + ".join(f"name{k}" for k in range(30)) for _ in range(5)),
         "max_line_length": CODE * 3 + "# " + "long " * 250,
         "alphanumeric_share": CODE + "#" + "-" * 70 + "\n" + ("+-" * 35 + "\n") * 20,
-        "alphabetic_share": "\n".join(", ".join(str(k * 7919) for k in range(8)) for _ in range(20)),
         "xml_header": '<?xml version="1.0"?>\n<words>some words of text</words>\n',
         "visible_html_share": html.replace("><", ">\n<"),
     }
@@ -153,6 +158,102 @@ def test_code_rules():
     assert first_rule(CODE * 4 + blob, "starcoder2@2024") == "starcoder2@2024 longest_encoded_run"
     assert first_rule('"' + "QUJDREVGR0hJ" * 8 + '"\n', "starcoder2@2024") == "starcoder2@2024 encoded_share"
     assert first_rule("a\n" * 100_001, "starcoder2@2024") == "starcoder2@2024 lines"
+
+
+NUMBERS = "\n".join(", ".join(str(k * 7919) for k in range(8)) for _ in range(20))
+
+
+def test_programming_languages_have_bounds_of_their_own():
+    long_lines = "\n".join("value = " + " + ".join(f"name{k}" for k in range(300)) for _ in range(5))
+    assert first_rule(long_lines, "starcoder@2023", language="Python") == "starcoder@2023 mean_line_length"
+    assert first_rule(long_lines, "starcoder@2023", language="TeX") is None
+    assert first_rule(long_lines, "starcoder2@2024", language="TeX") is None
+    assert first_rule("word " * 30_000, "starcoder2@2024", language="TeX") == "starcoder2@2024 max_line_length"
+    assert first_rule(NUMBERS, "starcoder@2023", language="Python") is None
+    assert first_rule(NUMBERS, "starcoder@2023", language="MATLAB") == "starcoder@2023 alphabetic_share"
+    assert first_rule(NUMBERS, "starcoder2@2024", language="Python") == "starcoder2@2024 alphabetic_share"
+    assert first_rule(NUMBERS, "starcoder2@2024", language="WebAssembly") is None
+    assert first_rule('{"name": "value"}', "starcoder@2023") is None
+    assert first_rule('{"name": "value"}', "starcoder@2023", language="JSON") == "starcoder@2023 characters"
+    assert first_rule("key: value\n" * 600, "starcoder@2023", language="YAML") == "starcoder@2023 characters"
+    assert first_rule("key: value\n" * 600, "starcoder2@2024", language="YAML") == "starcoder2@2024 lines"
+    stylesheet = '<?xml version="1.0"?>\n<xsl:template match="a"><b/></xsl:template>\n'
+    assert first_rule(stylesheet, "starcoder@2023") == "starcoder@2023 xml_header"
+    assert first_rule(stylesheet, "starcoder@2023", language="XSLT") is None
+
+
+def test_the_two_readings_of_c4_differ_as_they_say():
+    both = ("c4@tfds", "c4@jmlr")
+    four = "\n".join(PROSE.splitlines()[:4])
+    assert [first_rule(four, name) for name in both] == [None, "c4@jmlr c4_jmlr_sentences"]
+    short = "It rained all day.\n" * 5
+    assert [first_rule(short, name) for name in both] == ["c4@tfds c4_sentences", None]
+    for unmarked, rule in (("Lorem ipsum, unmarked\n", "lorem_ipsum_lines"), ("function () {\n", "curly_bracket_lines")):
+        assert [first_rule(PROSE + unmarked, name) for name in both] == [None, f"c4@jmlr {rule}"]
+    assert [first_rule(PROSE.replace(".\n", "...\n"), name) for name in both] == ["c4@tfds c4_sentences", None]
+    chinese = "人人生而自由，在尊严和权利上一律平等。\n他们赋有理性和良心，并应以兄弟关系的精神相对待。\n" * 4
+    assert [first_rule(chinese, name) for name in both] == ["c4@tfds c4_sentences", None]
+    assert first_rule(PROSE + "a. " * 65_000, "c4@tfds") == "c4@tfds characters"
+    cited = "One [1] two three four.\n"  # datatrove counts the citation, tensorflow_datasets does not
+    signals = compute(pa.array([cited + "One [1] two.\n"])).to_pylist()[0]
+    assert (signals["c4_lines"], signals["c4_jmlr_lines"], signals["fineweb_lines"]) == (0, 1, 2)
+
+
+# For each bound of `default` a text that breaks it, and no other.
+DEFAULT_BREAKERS = {
+    "words": "".join(line.split(",")[0][:30] + ".\n" for line in PROSE.splitlines()),
+    "mean_word_length": "".join(line.replace(" ", "Donaudampfschifffahrtsgesellschaft ") + "\n" for line in PROSE.splitlines()),
+    "alphabetic_blank_word_share": "".join(
+        f"{line} {k * 7919} | {k * 104729} | {k * 1299709} | {k}; {k * 15485863} - {k * 31}.\n"
+        for k, line in enumerate(PROSE.splitlines(), 11)
+    ),
+    "duplicate_line_share": PROSE + "It goes on and on for ever.\nYes.\n" * 5,
+    "duplicate_line_character_share": PROSE + "\n".join(PROSE.splitlines()[:2]),
+    "top_2_gram_character_share": PROSE + " ".join(f"{name} Constantinople Czechoslovakia." for name in "abcdefghijkl"),
+    "ellipsis_line_share": PROSE.replace(".\n", "...\n"),
+    "short_line_share": "\n".join(sorted(set(PROSE.replace("\n", " ").split(" ")))) + "\n" + PROSE,
+    "line_punctuation_share": PROSE.replace(".\n", "\n").replace("?\n", "\n"),
+    "fineweb_sentences": PROSE.replace(".", ",").replace("?", ",").replace("\n", " ").strip(" ,") + ".",
+}
+
+
+@pytest.mark.parametrize("signal", DEFAULT_BREAKERS)
+def test_default_removes_what_breaks_one_bound_alone(signal):
+    assert broken_signals(DEFAULT_BREAKERS[signal], PRESETS["default@2026"]) == {signal}
+
+
+@pytest.mark.parametrize(("n", "count"), [(4, 9), (5, 14), (10, 8)])
+def test_default_removes_repeated_phrases(n, count):
+    signal = f"{'top' if n < 5 else 'duplicate'}_{n}_gram_character_share"
+    phrase = " ".join(f"repetition{k}" for k in range(n))
+    assert signal in broken_signals(PROSE + "\n".join(f"Before{k} {phrase} after{k}." for k in range(count)), PRESETS["default@2026"])
+
+
+def test_default_asks_english_words_of_english_alone():
+    french = "Tous les êtres humains naissent libres et égaux en dignité et en droits, et doivent agir dans un esprit de fraternité.\n"
+    text = french + "".join(french.replace("Tous", f"Article {k} : tous").replace("libres", "libres " * (k % 2 + 1)) for k in range(4))
+    assert first_rule(lines_of(30, "{0}."), "default@2026", language="en") == "default@2026 stop_words"
+    assert first_rule(lines_of(30, "{0}."), "default@2026", language="de") is None
+    assert first_rule(PROSE, "default@2026", language="en") is None
+    assert first_rule(text[: len(french)] * 1 + PROSE, "default@2026", language="fr") is None
+
+
+UNSPACED = {"cmn_hans": "zh", "cmn_hant": "zh", "jpn": "ja", "tha": "th", "khm": "km", "lao": "lo", "mya": "my", "bod": "bo", "dzo": "dz"}
+
+
+def test_languages_without_blanks_are_not_removed_for_having_none(shared_data):
+    """Word rules and line rules pass the Declaration of Human Rights; `default` keeps it whole."""
+    with gzip.open(shared_data / "langid/udhr.jsonl.gz", "rt", encoding="utf-8") as file:
+        texts = {row["code"]: row["text"] for row in map(json.loads, file) if row["code"] in UNSPACED}
+    assert set(texts) == set(UNSPACED)
+    word_rules = {"words", "mean_word_length", "alphabetic_word_share"}
+    for code, text in texts.items():
+        assert first_rule(text, "default@2026", language=UNSPACED[code]) is None, code
+        if code not in {"bod", "dzo"}:  # written with marks between syllables, which are symbols here
+            assert not broken_signals(text, PRESETS["gopher@2021"]) & word_rules, code
+        signals = compute(pa.array([text])).to_pylist()[0]
+        assert signals["fineweb_lines"] > 0.5 * signals["lines"], code
+        assert signals["refinedweb_words_cut_share"] < 0.05, code
 
 
 def signals_of(rows: dict[str, list]) -> pa.RecordBatch:

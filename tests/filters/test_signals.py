@@ -130,6 +130,10 @@ def reference(text: str) -> dict[str, float]:
         "bullet_line_share": share(sum(line[0] in "•-" for line in lines), len(lines)),
         "ellipsis_line_share": share(sum(line.endswith(("...", "…")) for line in lines), len(lines)),
         "alphabetic_word_share": share(sum(any(has(c, u.ALPHABETIC) for c in token) for token in tokens), len(tokens)),
+        "alphabetic_blank_word_share": share(
+            sum(any(has(c, u.ALPHABETIC) for c in word) for line in lines for word in words_between_blanks(line)),
+            sum(len(words_between_blanks(line)) for line in lines),
+        ),
         "stop_words": len({token.lower() for token in tokens if token.isascii()} & STOP),
         "duplicate_line_share": share(duplicates(lines)[0], len(lines)),
         "duplicate_paragraph_share": share(duplicates(paragraphs)[0], len(paragraphs)),
@@ -155,38 +159,55 @@ def ascii_lower(text: str) -> str:
     return "".join(c.lower() if c.isascii() else c for c in text)
 
 
-def reference_verdict(line: str, minimum_words: int, end_mark: bool) -> str:
+def words_between_blanks(line: str) -> list[str]:
+    return [word for word in "".join(" " if kind(c) == u.SPACE else c for c in line).split(" ") if word]
+
+
+def unspaced_words(line: str) -> int:
+    return sum(kind(token[0]) in {u.PAIRED, u.CLUSTERED} for token in reference_tokens(line))
+
+
+READINGS = {"c4": 5, "c4_jmlr": 3, "fineweb": 3}  # and their words a line
+
+
+def reference_verdict(line: str, reading: str) -> str:
     """C4's verdict on a stripped line."""
-    words = "".join(" " if kind(c) == u.SPACE else c for c in line).split(" ")
-    words = [word for word in words if word]
+    words = words_between_blanks(line)
     uncited = line
     while match := re.search(rf"(?:{CITATION.pattern})\Z", uncited):
         uncited = uncited[: match.start()]
-    if any(len(word) > 1000 for word in words):
+    if reading != "c4_jmlr" and any(len(word) > 1000 for word in words):
         return "cut"
-    if end_mark and (not uncited.endswith((".", "?", "!", '"')) or uncited.endswith("...")):
+    if reading == "c4" and (not uncited.endswith((".", "?", "!", '"')) or uncited.endswith("...")):
         return "cut"
-    if len(words) < minimum_words:
+    if reading == "c4_jmlr" and not (uncited and (has(uncited[-1], u.TERMINAL) or uncited[-1] in "»」』")):
+        return "cut"
+    counted = words if reading == "fineweb" else words_between_blanks(CITATION.sub("", line))
+    if max(len(counted), unspaced_words(line)) < READINGS[reading]:
         return "cut"
     lowered = ascii_lower(line)
-    if "lorem ipsum" in lowered:
+    if reading != "c4_jmlr" and "lorem ipsum" in lowered:
         return "lorem"
     if "javascript" in lowered:
         return "cut"
-    if "{" in line:
+    if reading != "c4_jmlr" and "{" in line:
         return "curly"
     return "cut" if any(phrase in lowered for phrase in POLICY) else "kept"
 
 
 def reference_c4(raw: list[str]) -> dict[str, float]:
-    result: dict[str, float] = {}
-    for name, minimum_words, end_mark in (("c4", 5, True), ("fineweb", 3, False)):
-        lines = list(map(strip, raw))
-        verdicts = [reference_verdict(line, minimum_words, end_mark) for line in lines]
+    lines = list(map(strip, raw))
+    result: dict[str, float] = {
+        "lorem_ipsum_lines": sum("lorem ipsum" in ascii_lower(line) for line in lines),
+        "curly_bracket_lines": sum("{" in line for line in lines),
+    }
+    for name in READINGS:
+        verdicts = [reference_verdict(line, name) for line in lines]
         kept = [line for line, verdict in zip(lines, verdicts, strict=True) if verdict != "cut"]
         result[f"{name}_lines"] = len(kept)
-        result[f"{name}_lorem_ipsum"] = verdicts.count("lorem")
-        result[f"{name}_curly_brackets"] = verdicts.count("curly")
+        if name != "c4_jmlr":
+            result[f"{name}_lorem_ipsum"] = verdicts.count("lorem")
+            result[f"{name}_curly_brackets"] = verdicts.count("curly")
     widths = [len(CITATION.sub("", line)) for line in kept]
     seen: set[str] = set()
     repeated = sum(width for line, width in zip(kept, widths, strict=True) if line in seen or seen.add(line))
@@ -248,6 +269,7 @@ PIECES += [
     "”",
     "\u2028",
 ]
+PIECES += ["你好。", "»", "」", "One [12] two [3] three.\n"]
 PIECES += ["One two three four five six.\n", "Same line again here\n", "😀", "👩‍👩‍👧", "\x00", "שלום", "\u200f", "\u00ad", "K", "İ", "ß"]
 texts = (
     st.lists(st.sampled_from(PIECES) | st.text(st.characters(exclude_categories=["Cs"]), max_size=4), max_size=60).map("".join)
@@ -280,10 +302,11 @@ def test_a_text_measures_the_same_alone_and_in_any_slice_of_a_batch(batch, begin
 @given(texts)
 def test_cuts_leave_the_lines_that_c4_keeps_without_citations(text):
     measured = measure(text)
-    for name, minimum_words, end_mark in (("c4_cuts", 5, True), ("fineweb_cuts", 3, False)):
-        kept = [line for line in text.split("\n") if reference_verdict(strip(line), minimum_words, end_mark) != "cut"]
-        expected = CITATION.sub("", "\n".join(kept)) if measured[name] else text
-        assert apply_cuts(text.encode(), measured[name]).decode() == (expected.encode().strip().decode() if measured[name] else text)
+    for name in READINGS:
+        spans = measured[f"{name}_cuts"]
+        kept = [line for line in text.split("\n") if reference_verdict(strip(line), name) != "cut"]
+        expected = CITATION.sub("", "\n".join(kept)).encode().strip().decode() if spans else text
+        assert apply_cuts(text.encode(), spans).decode() == expected
 
 
 def test_words_of_a_plain_text_by_hand():
@@ -322,6 +345,8 @@ def test_sentences_end_at_marks_before_a_capital():
     assert measure("One thing here. Two things here! Is it three? yes it is four.")["fineweb_sentences"] == 3
     assert measure('He said "no way." Then Mr. J. R. Smith of the U.S. Army left.')["fineweb_sentences"] == 3  # Mr. is taken for an end
     assert measure("这是 第一句。这是 第二句！「这是 第三句。」 好")["fineweb_sentences"] == 4
+    assert measure("यह पहला वाक्य है। यह दूसरा वाक्य है। यह तीसरा है।")["fineweb_sentences"] == 3
+    assert measure("C'est bien !être ou ne pas être là.")["fineweb_sentences"] == 1
 
 
 def test_c4_counts_only_lines_that_reach_a_rule():

@@ -156,24 +156,40 @@ def is_policy(line: str) -> bool:
     return any(phrase in ascii_lower(line) for phrase in POLICY)
 
 
-def c4_verdict(line: str, minimum_words: int, end_mark: bool) -> str:
+def words_between_blanks(line: str) -> list[str]:
+    return "".join(" " if kind(c) == u.SPACE else c for c in line).split()
+
+
+def words_of_line(line: str, blank_words: Sequence[str]) -> int:
+    """Those between blanks, or those of scripts without blanks where they are more."""
+    return max(len(blank_words), sum(kind(token[0]) in {u.PAIRED, u.CLUSTERED} for token in tokens_of(line)))
+
+
+READINGS = {"c4": 5, "c4_jmlr": 3, "fineweb": 3}
+"""Of C4's rules, and how many words they ask of a line."""
+
+
+def c4_verdict(line: str, reading: str) -> str:
     """'kept', 'cut', 'lorem' or 'curly', for a line without the blanks at its ends."""
-    words = "".join(" " if kind(c) == u.SPACE else c for c in line).split()
+    words = words_between_blanks(line)
     uncited = line
     while match := re.search(rf"(?:{CITATION.pattern})\Z", uncited):
         uncited = uncited[: match.start()]
-    if any(len(word) > 1000 for word in words):
+    if reading != "c4_jmlr" and any(len(word) > 1000 for word in words):
         return "cut"
-    if end_mark and (not uncited.endswith((".", "?", "!", '"')) or uncited.endswith("...")):
+    if reading == "c4" and (not uncited.endswith((".", "?", "!", '"')) or uncited.endswith("...")):
         return "cut"
-    if len(words) < minimum_words:
+    if reading == "c4_jmlr" and not (uncited and (has(uncited[-1], u.TERMINAL) or uncited[-1] in "»」』")):
+        return "cut"
+    counted = words if reading == "fineweb" else words_between_blanks(CITATION.sub("", line))
+    if words_of_line(line, counted) < READINGS[reading]:
         return "cut"
     lowered = ascii_lower(line)
-    if "lorem ipsum" in lowered:
+    if "lorem ipsum" in lowered and reading != "c4_jmlr":
         return "lorem"
     if "javascript" in lowered:
         return "cut"
-    if "{" in line:
+    if "{" in line and reading != "c4_jmlr":
         return "curly"
     return "cut" if is_policy(line) else "kept"
 
@@ -182,7 +198,8 @@ def sentences_of(line: str) -> int:
     """One, and one for each end mark behind which another sentence begins."""
     count = 1 if line else 0
     for at, mark in enumerate(line):
-        if mark not in ".?!。！？":
+        own = ord(mark) > 127 and has(mark, u.TERMINAL) and mark not in CLOSERS  # an end mark of another script
+        if mark not in ".?!" and not own:
             continue
         letters = 0
         while letters < at and has(line[at - 1 - letters], u.ALPHABETIC):
@@ -193,7 +210,7 @@ def sentences_of(line: str) -> int:
         while rest < len(line) and (line[rest] in CLOSERS or kind(line[rest]) == u.SPACE):
             rest += 1
         blank = any(kind(c) == u.SPACE for c in line[at + 1 : rest])
-        if rest < len(line) and (blank or mark in "。！？") and not has(line[rest], u.LOWER):
+        if rest < len(line) and (blank or own) and not has(line[rest], u.LOWER):
             count += 1
     return count
 
@@ -217,13 +234,19 @@ def line_signals(text: str, raw: Sequence[str]) -> dict[str, float]:
     lines = [line for line in map(strip, raw) if line]
     values = set_signals(lines, [len(line) for line in lines], text.count("\n"), len(text) - text.count("\n"))
     result: dict[str, float] = dict(zip(SET_NAMES, values, strict=True))
-    for name, minimum_words, end_mark in (("c4", 5, True), ("fineweb", 3, False)):
-        verdicts = [c4_verdict(line, minimum_words, end_mark) for line in lines]
+    for name in READINGS:
+        verdicts = [c4_verdict(line, name) for line in lines]
         kept = [line for line, verdict in zip(lines, verdicts, strict=True) if verdict != "cut"]
         result[f"{name}_sentences"] = sum(map(sentences_of, kept))
         result[f"{name}_lines"] = len(kept)
-        result[f"{name}_lorem_ipsum"] = verdicts.count("lorem")
-        result[f"{name}_curly_brackets"] = verdicts.count("curly")
+        if name != "c4_jmlr":
+            result[f"{name}_lorem_ipsum"] = verdicts.count("lorem")
+            result[f"{name}_curly_brackets"] = verdicts.count("curly")
+    result["lorem_ipsum_lines"] = sum("lorem ipsum" in ascii_lower(line) for line in lines)
+    result["curly_bracket_lines"] = sum("{" in line for line in lines)
+    blank_words = [word for line in lines for word in words_between_blanks(line)]
+    lettered = sum(any(has(c, u.ALPHABETIC) for c in word) for word in blank_words)
+    result["alphabetic_blank_word_share"] = share(lettered, len(blank_words))
     # Citations are cut from what is kept, but the line is judged with them: they count as tokens, as its end, and set lines apart.
     widths = [len(CITATION.sub("", line)) for line in kept]
     values = set_signals(kept, widths, max(0, len(kept) - 1), sum(widths))
@@ -235,28 +258,115 @@ def line_signals(text: str, raw: Sequence[str]) -> dict[str, float]:
     return result
 
 
-def c4_spans(text: str, minimum_words: int, end_mark: bool) -> list[int]:
+def c4_spans(text: str, reading: str) -> list[int]:
     """What the line rules cut, in bytes."""
     spans: list[list[int]] = []
     at = 0
     for line in split_lines(text):
         size = len(line.encode())
-        if c4_verdict(strip(line.removesuffix("\n")), minimum_words, end_mark) == "cut":
+        if c4_verdict(strip(line.removesuffix("\n")), reading) == "cut":
             found = [[at, at + size]]
         else:
             found = [[at + len(line[: m.start()].encode()), at + len(line[: m.end()].encode())] for m in CITATION.finditer(line)]
-        for span in found:
-            if spans and spans[-1][1] == span[0]:
-                spans[-1][1] = span[1]
-            else:
-                spans.append(span)
+        for start, end in found:
+            add_span(spans, start, end)
         at += size
     return list(itertools.chain.from_iterable(spans))
+
+
+def add_span(spans: list[list[int]], start: int, end: int) -> None:
+    """Spans that touch are one."""
+    if spans and spans[-1][1] == start:
+        spans[-1][1] = end
+    else:
+        spans.append([start, end])
 
 
 def split_lines(text: str) -> list[str]:
     """Lines with their line feeds; nothing else ends a line."""
     return re.findall(r"[^\n]*\n|[^\n]+", text)
+
+
+# RefinedWeb's line rules: `filters.refinedweb`.
+
+LOWER = u.lower().tolist()
+COUNTED = {"likes", "shares", "comments", "retweets", "reposts", "quotes", "bookmarks", "upvotes", "downvotes", "downloads", "views"} | {
+    "followers"
+}
+
+
+def is_counter(line: str) -> bool:
+    """Symbols, a number with k, m or b, blanks, a counted word, symbols."""
+
+    def in_word(at: int) -> bool:
+        return at < len(line) and (line[at] == "_" or has(line[at], u.ALPHANUMERIC))
+
+    at = next((at for at in range(len(line)) if in_word(at)), len(line))
+    begin = at
+    while at < len(line) and (kind(line[at]) == u.DIGIT or (at > begin and line[at] in ",.")):
+        at += 1
+    if at == begin:
+        return False
+    at += line[at : at + 1] in tuple("kmbKMB")
+    blank = at
+    while at < len(line) and kind(line[at]) == u.SPACE:
+        at += 1
+    word = re.match("[A-Za-z]*", line[at:]).group()  # type: ignore[union-attr]
+    rest = at + len(word)
+    return at > blank and word.lower() in COUNTED and not any(in_word(k) for k in range(rest, len(line)))
+
+
+def refinedweb_kept(line: str) -> list[int] | None:
+    """Characters of a line that stay, by their places; None where the line is cut."""
+    words = words_between_blanks(line)
+    if 2 * sum(LOWER[ord(c)] != ord(c) for c in line) > len(line) or is_counter(line):
+        return None
+    if line and words_of_line(line, words) < 2:
+        return None
+    places = list(range(len(line)))
+    if not line or len(words) > 10:
+        return places
+
+    def left() -> str:
+        return ascii_lower("".join(line[at] for at in places))
+
+    def blank_before(at: int) -> int:
+        return at - (at > 0 and kind(line[places[at - 1]]) == u.SPACE)
+
+    found = 0
+    while (found := left().find("items in cart", found)) >= 0:
+        begin = blank_before(found)
+        del places[begin : found + 13]
+        found = begin
+    if left()[:-3].endswith("read more"):
+        del places[blank_before(len(places) - 12) :]
+    if left().startswith("sign-in"):
+        del places[: 7 + (len(places) > 7 and kind(line[places[7]]) == u.SPACE)]
+    return places if left().strip() and words_between_blanks(left()) else None
+
+
+def counted_words(line: str) -> int:
+    return sum(has(word[0], u.ALPHANUMERIC) for word in words_between_blanks(line))
+
+
+def refinedweb_words_cut_share(raw: Sequence[str]) -> float:
+    left = ["".join(line[at] for at in refinedweb_kept(line) or []) for line in raw]
+    words = sum(map(counted_words, raw))
+    return share(words - sum(map(counted_words, left)), words)
+
+
+def refinedweb_spans(text: str) -> list[int]:
+    spans: list[list[int]] = []
+    at = 0
+    for line in split_lines(text):
+        kept = refinedweb_kept(line.removesuffix("\n"))
+        stays = set() if kept is None else {*kept, *([len(line) - 1] if line.endswith("\n") else [])}
+        for place, character in enumerate(line):
+            size = len(character.encode())
+            if place not in stays:
+                add_span(spans, at, at + size)
+            at += size
+    return list(itertools.chain.from_iterable(spans))
 
 
 # Code: `filters.code`.
@@ -322,10 +432,11 @@ def signals(text: str) -> dict[str, float]:
         **word_signals(text, lines, tokens),
         **repetition_signals(text, lines, paragraphs, tokens),
         **line_signals(text, raw),
+        "refinedweb_words_cut_share": refinedweb_words_cut_share(raw),
         **code_signals(text),
     }
 
 
 def cuts(text: str) -> dict[str, list[int]]:
     """All spans of a text."""
-    return {"c4_cuts": c4_spans(text, 5, True), "fineweb_cuts": c4_spans(text, 3, False)}
+    return {f"{reading}_cuts": c4_spans(text, reading) for reading in READINGS} | {"refinedweb_cuts": refinedweb_spans(text)}

@@ -60,7 +60,12 @@ def listing(count: int) -> str:
     return "\n".join(f"{invented(2 * k)} = {invented(2 * k + 1)}" for k in range(count)) + "\n"
 
 
-RECIPES: dict[str, Callable[[int], str]] = {"chronicle": chronicle, "listing": listing}
+def closed_chronicle(count: int) -> str:
+    """A chronicle and one character more, that ends its last line."""
+    return chronicle(count) + "\n"
+
+
+RECIPES: dict[str, Callable[[int], str]] = {"chronicle": chronicle, "closed-chronicle": closed_chronicle, "listing": listing}
 """Texts too large to keep: they are kept as a name and a number, with the digest of what these make."""
 
 
@@ -142,6 +147,13 @@ def repeated_small_verse(text: str, k: int) -> str:
     """The same with syllables for words, between two paragraphs of the text's words."""
     verse = "\n".join(SYLLABLES[:9])
     return "\n\n".join([verse, "\n".join(text.split()[: 32 - k]), "\n".join(text.split()[32:36]), verse])
+
+
+def repeated_long_verse(text: str, k: int) -> str:
+    """40 syllables, and between them words of the text, each once: a text of over 50 words whose lines repeat less than its paragraphs."""
+    verse = "\n".join(SYLLABLES[:40])
+    words = list(dict.fromkeys(text.split()))
+    return "\n\n".join([verse, "\n".join(words[:30]), "\n".join(words[30 : 90 - k]), verse])
 
 
 def repeated_pair(n: int) -> Callable[[str, int], str]:
@@ -262,6 +274,7 @@ PROSE: dict[str, Callable[[str, int], str]] = {
     "repeated-short-paragraph": repeated_short_paragraph,
     "repeated-verse": repeated_verse,
     "repeated-small-verse": repeated_small_verse,
+    "repeated-long-verse": repeated_long_verse,
     **{f"repeated-{n}-words": repeated_pair(n) for n in (2, 3, 4)},
     **{f"repeated-{n}-grams": repeated_grams(n) for n in range(5, 11)},
     **{f"repeated-{n}-grams-diluted": repeated_grams_diluted(n) for n in range(5, 11)},
