@@ -90,7 +90,8 @@ def _network(file: FastTextFile) -> Network:
     ends = file.entry_offsets[: file.words + 1]
     lengths = np.diff(ends)
     sentence_end = next(
-        (int(row) for row in np.flatnonzero(lengths == len(_SENTENCE_END)) if file.entry_bytes[ends[row] :][:4].tobytes() == _SENTENCE_END), -1
+        (int(row) for row in np.flatnonzero(lengths == len(_SENTENCE_END)) if file.entry_bytes[ends[row] :][:4].tobytes() == _SENTENCE_END),
+        -1,
     )
     keeps, bits, rows = ALL_KEPT, np.zeros(1, np.uint8), np.zeros(1, np.int32)
     if file.kept is not None:

@@ -1,4 +1,7 @@
-"""Small fastText models of every kind, written byte by byte with made weights: fasttext-numpy2 0.10.4 often fails to train ("Encountered NaN")."""
+"""Small fastText models of every kind, written byte by byte with made weights.
+
+Not trained: fasttext-numpy2 0.10.4 fails to train small ones more often than not ("Encountered NaN").
+"""
 
 import random
 import struct
@@ -16,7 +19,9 @@ def matrix(numbers, rows, dimensions):
 def quantiser(numbers, dimensions, width, scale=1.0):
     pieces = -(-dimensions // width)
     last = dimensions - width * (pieces - 1)
-    return pieces, struct.pack("<4i", dimensions, pieces, width, last) + (scale * numbers.normal(size=256 * dimensions)).astype("<f4").tobytes()
+    return pieces, struct.pack("<4i", dimensions, pieces, width, last) + (scale * numbers.normal(size=256 * dimensions)).astype(
+        "<f4"
+    ).tobytes()
 
 
 def quantised(numbers, rows, dimensions, width=2, lengths=True):
@@ -26,7 +31,9 @@ def quantised(numbers, rows, dimensions, width=2, lengths=True):
     return data + (numbers.integers(0, 256, rows, dtype=np.uint8).tobytes() + quantiser(numbers, 1, 1)[1] if lengths else b"")
 
 
-def model(loss, *, kind=3, dimensions=7, shortest=0, longest=0, word_ngrams=1, buckets=0, pruned=None, compressed=False, output=False, labels=6):
+def model(
+    loss, *, kind=3, dimensions=7, shortest=0, longest=0, word_ngrams=1, buckets=0, pruned=None, compressed=False, output=False, labels=6
+):
     """Bytes of a model.
 
     pruned: n-grams that a pruned model kept; None: all.
