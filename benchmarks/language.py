@@ -117,11 +117,11 @@ def documents(data: Path, corpus: Path, most: int) -> list[Known]:
     return found
 
 
-def contestants(peers: Path | None, absent: str) -> dict[str, Contestant]:
-    """All by key, ours first."""
+def contestants(peers: Path | None, absent: str, sizes: Sequence[int]) -> dict[str, Contestant]:
+    """All by key, ours first, with excerpts of these sizes beside the chosen one."""
     ours = {
         name: Contestant(Row(label), (sys.executable, "-m", "benchmarks.our_languages", name))
-        for name, label in [*OURS.items(), *((f"prefix-{size}", f"curate, {size} bytes and samples") for size in PREFIXES)]
+        for name, label in [*OURS.items(), *((f"prefix-{size}", f"curate, {size} bytes and samples") for size in sizes)]
     }
     others = {name: Contestant(Row(name, absent=absent), (str(peers), "-I", str(SCRIPT), name), SLOW.get(name, 1)) for name in VERSIONS}
     return ours | others
@@ -186,7 +186,7 @@ def main() -> None:
             python = python_of(IDENTIFIERS)
         except PeerMissingError as error:
             absent = str(error)
-    entered = contestants(python, absent)
+    entered = contestants(python, absent, () if chosen.small else PREFIXES)
     with tempfile.TemporaryDirectory(prefix="curate-language-") as folder:
         for contestant in entered.values():
             if not contestant.row.absent:

@@ -226,7 +226,8 @@ def _quantised(reader: _Reader, dimensions: int) -> Floats:
     if has_lengths:
         lengths = reader.take(rows, 1, "a quantised matrix's lengths")
         (table,) = _centroids(reader, 1)
-        found *= table[lengths]
+        with np.errstate(over="ignore", invalid="ignore"):  # of a damaged file
+            found *= table[lengths]
     return np.ascontiguousarray(found)
 
 

@@ -331,6 +331,10 @@ def score_all(data, starts, ends, network, loss, weights, children, scores, rows
     partial = np.zeros(network.word_ngrams - 1, np.uint64)
     # N-grams of words need each word's hash in turn; a cached word of theirs would save little.
     places = 0 if network.word_ngrams > 1 else CACHE_BYTES // (4 * len(weights) + 24)
+    words = 0
+    for text in range(len(starts)):
+        words += (ends[text] - starts[text]) // 4
+    places = min(places, words)  # one short text is not worth clearing half a megabyte for
     while places & (places - 1):
         places &= places - 1
     cache = np.zeros((places, 2), np.uint64), np.zeros((places, len(weights)), np.float32), np.zeros(places, np.int64)
