@@ -66,7 +66,7 @@ class FastTextFile:
     """float32 [labels, dimensions]."""
 
 
-class _Broken(ValueError):
+class _BrokenError(ValueError):
     """What is wrong with a file, without its name."""
 
 
@@ -78,7 +78,7 @@ class _Reader:
 
     def take(self, count: int, size: int, what: str) -> npt.NDArray[np.uint8]:
         if count < 0 or count * size > len(self.data) - self.at:
-            raise _Broken(f"{what} reach beyond the end of the file")
+            raise _BrokenError(f"{what} reach beyond the end of the file")
         self.at += count * size
         return self.data[self.at - count * size : self.at]
 
@@ -101,28 +101,28 @@ def read_fasttext(path: Path) -> FastTextFile:
         raise ValueError(f"{str(path)!r} is no fastText model: {error}") from error
     try:
         return _read(_Reader(data))
-    except _Broken as broken:
+    except _BrokenError as broken:
         raise ValueError(f"{str(path)!r} is no fastText classifier: {broken}; give a supervised model, .bin or .ftz") from broken
 
 
 def _read(reader: _Reader) -> FastTextFile:
     magic, version = reader.numbers("ii", "the first numbers")
     if magic != MAGIC or version not in VERSIONS:
-        raise _Broken(f"it begins with {magic} and {version}, not with {MAGIC} and {VERSIONS[-1]}")
+        raise _BrokenError(f"it begins with {magic} and {version}, not with {MAGIC} and {VERSIONS[-1]}")
     dimensions, _, _, _, _, word_ngrams, loss, model, buckets, shortest, longest, _, _ = reader.numbers("12id", "its arguments")
     if model != SUPERVISED:
-        raise _Broken(f"its kind is {model}, not {SUPERVISED} (supervised)")
+        raise _BrokenError(f"its kind is {model}, not {SUPERVISED} (supervised)")
     if version == VERSIONS[0]:
         longest = 0  # such files were made before supervised models had n-grams of characters
     if loss not in (HIERARCHICAL, NEGATIVE, SOFTMAX, ONE_VERSUS_ALL):
-        raise _Broken(f"its loss is {loss}, not 1 to 4")
+        raise _BrokenError(f"its loss is {loss}, not 1 to 4")
     if not (dimensions > 0 and buckets >= 0 and 1 <= word_ngrams <= LONGEST_NGRAM and 0 <= longest <= LONGEST_NGRAM and shortest >= 0):
-        raise _Broken(
+        raise _BrokenError(
             f"its n-grams are {shortest} to {longest} characters, {word_ngrams} words, {dimensions} dimensions, {buckets} buckets"
         )
     entries, words, labels, _, kept_count = reader.numbers("3i2q", "its counts of words")
     if entries < 0 or words < 0 or labels < 1 or entries != words + labels or kept_count < -1:
-        raise _Broken(f"it has {entries} entries of {words} words and {labels} labels, {kept_count} n-grams kept")
+        raise _BrokenError(f"it has {entries} entries of {words} words and {labels} labels, {kept_count} n-grams kept")
     entry_bytes, offsets, counts = _entries(reader, entries, words)
     kept = reader.take(kept_count, 8, "its n-grams").view("<i4").reshape(-1, 2) if kept_count >= 0 else None
     (quantised,) = reader.numbers("B", "its matrix")
@@ -130,19 +130,19 @@ def _read(reader: _Reader) -> FastTextFile:
     (output_quantised,) = reader.numbers("B", "its output matrix")
     output = _quantised(reader, dimensions) if quantised and output_quantised else _dense(reader, dimensions)
     if len(output) != labels:
-        raise _Broken(f"its output matrix has {len(output)} rows for {labels} labels")
+        raise _BrokenError(f"its output matrix has {len(output)} rows for {labels} labels")
     if longest or word_ngrams > 1:
         _check_buckets(kept, buckets, len(vectors) - words)
     elif len(vectors) < words:
-        raise _Broken(f"its matrix has {len(vectors)} rows for {words} words")
+        raise _BrokenError(f"its matrix has {len(vectors)} rows for {words} words")
     names = [entry_bytes[offsets[row] : offsets[row + 1]].tobytes() for row in range(words, entries)]
     try:
         told = tuple(name.removeprefix(LABEL).decode() for name in names)
     except UnicodeDecodeError as error:
-        raise _Broken("a label is no UTF-8") from error
+        raise _BrokenError("a label is no UTF-8") from error
     sums = counts[words:]
     if np.any(sums < 0) or np.any(sums >= COUNT_LIMIT) or int(sums.sum(dtype=np.float64)) >= COUNT_LIMIT:
-        raise _Broken("counts of its labels are negative or too large")
+        raise _BrokenError("counts of its labels are negative or too large")
     return FastTextFile(
         shortest, longest, word_ngrams, buckets, loss, entry_bytes, offsets, words, told, sums.copy(), kept, vectors, output
     )
@@ -151,24 +151,24 @@ def _read(reader: _Reader) -> FastTextFile:
 def _check_buckets(kept: npt.NDArray[np.int32] | None, buckets: int, rows: int) -> None:
     """Every n-gram's row is one of the `rows` behind the words."""
     if buckets < 1:
-        raise _Broken("it has n-grams and no buckets for them")
+        raise _BrokenError("it has n-grams and no buckets for them")
     if kept is None:
         if rows < buckets:
-            raise _Broken(f"its matrix has {rows} rows for {buckets} buckets")
+            raise _BrokenError(f"its matrix has {rows} rows for {buckets} buckets")
     elif len(kept) and (kept.min() < 0 or kept[:, 0].max() >= buckets or kept[:, 1].max() >= rows):
-        raise _Broken("an n-gram points outside its matrix")
+        raise _BrokenError("an n-gram points outside its matrix")
     elif rows < 0:
-        raise _Broken("its matrix has fewer rows than words")
+        raise _BrokenError("its matrix has fewer rows than words")
 
 
 def _entries(reader: _Reader, entries: int, words: int) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64], npt.NDArray[np.int64]]:
     """Bytes of all words and labels, where each begins, and their counts."""
     if entries * 10 > len(reader.data) - reader.at:
-        raise _Broken("its words reach beyond the end of the file")
+        raise _BrokenError("its words reach beyond the end of the file")
     spans, counts = np.empty((entries, 2), np.int64), np.empty(entries, np.int64)
     end = _scan_entries(reader.data, reader.at, words, spans, counts)
     if end < 0:
-        raise _Broken("its words reach beyond the end of the file, or labels stand among them")
+        raise _BrokenError("its words reach beyond the end of the file, or labels stand among them")
     offsets = np.zeros(entries + 1, np.int64)
     np.cumsum(spans[:, 1] - spans[:, 0], out=offsets[1:])
     found = np.empty(offsets[-1], np.uint8)
@@ -209,7 +209,7 @@ def _copy_spans(data, spans, found):  # type: ignore[no-untyped-def]
 def _dense(reader: _Reader, dimensions: int) -> Floats:
     rows, columns = reader.numbers("qq", "a matrix")
     if columns != dimensions:
-        raise _Broken(f"a matrix has {columns} columns, the model {dimensions} dimensions")
+        raise _BrokenError(f"a matrix has {columns} columns, the model {dimensions} dimensions")
     return reader.floats(rows, columns, "a matrix's numbers")
 
 
@@ -217,16 +217,17 @@ def _quantised(reader: _Reader, dimensions: int) -> Floats:
     """Product quantisation (Jégou et al. 2011): each row's pieces are centroids, and its length, where stated, is one of 256."""
     has_lengths, rows, columns, size = reader.numbers("Bqqi", "a quantised matrix")
     if columns != dimensions or rows < 0 or rows * columns * 4 > LARGEST_DEQUANTISED:
-        raise _Broken(f"a quantised matrix is of {rows} rows and {columns} columns, the model of {dimensions} dimensions")
+        raise _BrokenError(f"a quantised matrix is of {rows} rows and {columns} columns, the model of {dimensions} dimensions")
     codes = reader.take(size, 1, "a quantised matrix's codes")
     pieces = _centroids(reader, columns)
     if rows * len(pieces) != size:
-        raise _Broken(f"a quantised matrix has {size} codes for {rows} rows of {len(pieces)}")
+        raise _BrokenError(f"a quantised matrix has {size} codes for {rows} rows of {len(pieces)}")
     found = np.concatenate([piece[codes[number :: len(pieces)]] for number, piece in enumerate(pieces)], axis=1, dtype=np.float32)
     if has_lengths:
         lengths = reader.take(rows, 1, "a quantised matrix's lengths")
         (table,) = _centroids(reader, 1)
-        found *= table[lengths]
+        with np.errstate(over="ignore", invalid="ignore"):  # of a damaged file
+            found *= table[lengths]
     return np.ascontiguousarray(found)
 
 
@@ -234,7 +235,7 @@ def _centroids(reader: _Reader, columns: int) -> list[Floats]:
     """Of each piece of a row: float32 [256, its width]."""
     dimensions, pieces, width, last = reader.numbers("4i", "a quantiser")
     if dimensions != columns or pieces < 1 or width < 1 or last < 1 or width * (pieces - 1) + last != dimensions:
-        raise _Broken(f"a quantiser cuts {dimensions} of {columns} columns into {pieces} pieces of {width}, the last of {last}")
+        raise _BrokenError(f"a quantiser cuts {dimensions} of {columns} columns into {pieces} pieces of {width}, the last of {last}")
     table = reader.floats(dimensions * CENTROIDS, 1, "a quantiser's centroids").reshape(-1)
     widths = [width] * (pieces - 1) + [last]
     begins = [number * CENTROIDS * width for number in range(pieces)]

@@ -89,8 +89,10 @@ def _slot(data, start, end, code, entry_bytes, entry_offsets, slots):  # type: i
 
 @kernel
 def tree(counts, children):  # type: ignore[no-untyped-def]
-    """Huffman's tree over labels in falling order of counts: int32 [labels - 1, 2] of each inner node's children, numbered from the labels'
-    number on. The second child is the one of the larger sigmoid.
+    """Huffman's tree over labels in falling order of counts.
+
+    `children`, int32 [labels - 1, 2], gets each inner node's children; nodes are numbered from the number of labels on. The second child is
+    the one of the larger sigmoid.
     """
     labels = len(counts)
     weights = np.full(2 * labels - 1, np.int64(10**15))
@@ -178,10 +180,10 @@ def _add_word(data, start, end, entry, network, total):  # type: ignore[no-untyp
 def _begins_as_label(data, start, end):  # type: ignore[no-untyped-def]
     if end - start < _LABEL_BYTES:
         return False
-    for k in range(_LABEL_BYTES):
-        if data[start + k] != _LABEL[k]:
-            return False
-    return True
+    same = 0
+    while same < _LABEL_BYTES and data[start + same] == _LABEL[same]:
+        same += 1
+    return same == _LABEL_BYTES
 
 
 @kernel
@@ -213,8 +215,8 @@ def _packed(data, start, end):  # type: ignore[no-untyped-def]
 def add_text(data, start, end, network, total, partial, cache):  # type: ignore[no-untyped-def]
     """Add the rows of a text to `total`, float32 [dimensions], a line feed being a blank; rows added, `</s>` with them.
 
-    `cache` remembers words of up to 16 bytes: bytes uint64 [places, 2], sums float32 [places, dimensions], rows int64 [places], a power of two
-    of places or none. A word's rows are summed by themselves first, so that a sum does not depend on
+    `cache` remembers words of up to 16 bytes: their bytes, uint64 [places, 2], sums, float32 [places, dimensions], and rows, int64
+    [places], of a power of two of places or none. A word's rows are summed by themselves first, so that a sum does not depend on
     whether the word was met before.
     """
     keys, sums, counts = cache
@@ -329,6 +331,10 @@ def score_all(data, starts, ends, network, loss, weights, children, scores, rows
     partial = np.zeros(network.word_ngrams - 1, np.uint64)
     # N-grams of words need each word's hash in turn; a cached word of theirs would save little.
     places = 0 if network.word_ngrams > 1 else CACHE_BYTES // (4 * len(weights) + 24)
+    words = 0
+    for text in range(len(starts)):
+        words += (ends[text] - starts[text]) // 4
+    places = min(places, words)  # one short text is not worth clearing half a megabyte for
     while places & (places - 1):
         places &= places - 1
     cache = np.zeros((places, 2), np.uint64), np.zeros((places, len(weights)), np.float32), np.zeros(places, np.int64)

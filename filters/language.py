@@ -21,7 +21,7 @@ import pyarrow as pa
 
 from filters.fasttext_model import FastTextModel
 from filters.language_cues import SETTLED, settled
-from filters.language_excerpt import excerpts
+from filters.language_excerpt import PREFIX, excerpts
 from filters.language_paragraphs import JUDGED, LEAST, SURE, UNLIKE, other_share, paragraph_spans
 from filters.text import bytes_and_offsets
 
@@ -95,6 +95,8 @@ class LanguageModel:
     labels: tuple[str, ...]
     """Codes that it knows, sorted; those of the second opinion are not among them."""
     model: FastTextModel
+    prefix: int = PREFIX
+    """Bytes of a text's beginning that are judged, beside the samples."""
 
     @classmethod
     def load(cls, name_or_path: str | Path = BUNDLED) -> LanguageModel:
@@ -117,7 +119,7 @@ class LanguageModel:
     def measure(self, texts: pa.StringArray | pa.LargeStringArray) -> Languages:
         """Language, score and mixing of each text; a null is empty. A text's answer depends on it alone."""
         data, offsets = bytes_and_offsets(texts)
-        found, bounds = excerpts(data, offsets[:-1], offsets[1:], lower_case=self.is_lid_176)
+        found, bounds = excerpts(data, offsets[:-1], offsets[1:], prefix=self.prefix, lower_case=self.is_lid_176)
         scores = self.model.score_spans(found, bounds[:-1], bounds[1:])
         first = scores.argmax(axis=1)
         codes, best = self._answers(found, bounds, scores, first)
@@ -126,7 +128,7 @@ class LanguageModel:
     def identify(self, texts: pa.StringArray | Sequence[str]) -> tuple[list[str], Scores]:
         """The likeliest language of each text and its score, as `measure` gives them, which costs half of it."""
         data, offsets = bytes_and_offsets(texts if isinstance(texts, pa.Array) else pa.array(texts, pa.string()))
-        found, bounds = excerpts(data, offsets[:-1], offsets[1:], lower_case=self.is_lid_176)
+        found, bounds = excerpts(data, offsets[:-1], offsets[1:], prefix=self.prefix, lower_case=self.is_lid_176)
         scores = self.model.score_spans(found, bounds[:-1], bounds[1:])
         return self._answers(found, bounds, scores, scores.argmax(axis=1))
 
@@ -151,9 +153,8 @@ class LanguageModel:
             for row in np.flatnonzero((best < SURE_ALONE) & ~empty):
                 text = found[bounds[row] : bounds[row + 1]].tobytes()
                 codes[row], best[row] = self._with_second(codes[row], scores[row], text)
-            for row, code in enumerate(codes):
-                if code in SETTLED:
-                    codes[row] = settled(code, found[bounds[row] : bounds[row + 1]].tobytes().decode())
+            for row in np.flatnonzero(np.isin(codes, list(SETTLED))):
+                codes[row] = settled(codes[row], found[bounds[row] : bounds[row + 1]].tobytes().decode())
         return codes, best
 
     def _with_second(self, code: str, scores: Scores, text: bytes) -> tuple[str, float]:

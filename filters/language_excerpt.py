@@ -1,9 +1,9 @@
 """What of a text is judged: a bounded part of its letters, in lower case, one blank between words.
 
 A text of at most `WHOLE` bytes is judged whole; of a longer one its beginning and `SAMPLES` samples spread evenly over the rest. Letters,
-combining marks, joiners, apostrophes and hyphens stay; everything else is a blank; addresses (`x://…`, `www.…`, `x@…`) go as a whole. What is left out thereby
-says nothing of a language and was 2 of 1,000 answers on lingua's sentences. Regions are looked at up to four times the bytes that they may
-give, so that a text of digits costs no more than a text of words.
+combining marks, joiners, apostrophes and hyphens stay; everything else is a blank; addresses (`x://…`, `www.…`, `x@…`) go as a whole.
+CLD2's errors on lingua's sentences fell from 5.1 to 4.9 in 100 thereby, fastText's stayed as they were. A region is looked at up to
+four times the bytes that it may give, so that a text of digits costs no more than a text of words.
 """
 
 # mypy: disable-error-code="assignment, return-value"
@@ -34,6 +34,9 @@ def excerpts(
     """Excerpts of the texts `data[start:end]` of UTF-8, one behind the other, and where each begins and ends in them, int64 [texts + 1].
 
     Args:
+        data: bytes that hold all texts.
+        starts: where each begins, int64 [texts].
+        ends: where each ends, int64 [texts].
         prefix: bytes of the beginning.
         samples: of `SAMPLE` bytes each.
         lower_case: whether letters are made lower case; where not, only what is no letter goes.

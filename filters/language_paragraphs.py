@@ -63,7 +63,9 @@ def other_share(texts: Offsets, characters: Offsets, other: npt.NDArray[np.bool_
         texts: the text of each judged paragraph.
         characters: judged of each.
         other: whether it is in another language.
+        count: of texts.
     """
     whole = np.bincount(texts, characters, count)
     part = np.bincount(texts, characters * other, count)
-    return np.divide(part, whole, out=np.full(count, np.nan), where=whole > 0).astype(np.float32)
+    share: npt.NDArray[np.float64] = np.divide(part, whole, out=np.full(count, np.nan), where=whole > 0)
+    return share.astype(np.float32)

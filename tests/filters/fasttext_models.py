@@ -1,4 +1,7 @@
-"""Small fastText models of every kind, written byte by byte with made weights: fasttext-numpy2 0.10.4 often fails to train ("Encountered NaN")."""
+"""Small fastText models of every kind, written byte by byte with made weights.
+
+Not trained: fasttext-numpy2 0.10.4 fails to train small ones more often than not ("Encountered NaN").
+"""
 
 import random
 import struct

@@ -56,7 +56,7 @@ def test_another_file_is_refused_and_not_kept(served, tmp_path):
     assert list((tmp_path / "run" / "models").iterdir()) == []
     with pytest.raises(ValueError, match="HTTP status 404"):
         model_file(url + "x", tmp_path / "run")
-    with pytest.raises(ValueError, match="'nowhere.bin' is no file"):
+    with pytest.raises(ValueError, match=r"'nowhere\.bin' is no file"):
         model_file("nowhere.bin", tmp_path / "run")
 
 
