@@ -34,14 +34,14 @@ def perplexity_models(data: Path, small: bool) -> dict[str, PerplexityModel]:
     return {name: train(token_stream(pa.array(texts, pa.large_string()))) for name, texts in made.items()}
 
 
-def surprises(data: Path, model: PerplexityModel) -> dict[str, dict[str, float]]:
-    """What a model of half of the technical documents says of other texts: quartiles of perplexity, 4,000 characters each."""
+def surprises(data: Path, model: PerplexityModel, small: bool) -> dict[str, dict[str, float]]:
+    """What the model of technical documents says of other texts: quartiles of perplexity, 4,000 characters each."""
     documents = [text[:4000] for text in corpus(data, "tech_docs_eng.jsonl.gz")]
     mixer = random.Random(0)
     unseen = documents[1::2]
     sentences = corpus(data, "biomed_sentences.txt.gz")[-4000:]
     groups = {
-        "technical, seen": documents[::2],
+        "technical, seen": documents[:: 8 if small else 2],
         "technical, unseen": unseen,
         "the same, words shuffled": [" ".join(mixer.sample(text.split(), len(text.split()))) for text in unseen],
         "the same, letters shuffled": ["".join(mixer.sample(text, len(text))) for text in unseen],
