@@ -148,7 +148,7 @@ def train_classifier(
     characters: Annotated[int, typer.Option(min=0, help="Characters of a text that are looked at; 0: all.")] = 4000,
     word_ngrams: Annotated[int, typer.Option(min=1, max=5, help="Longest run of words that is one feature.")] = 2,
     dimensions: Annotated[int, typer.Option(min=1, max=1000)] = 100,
-    epochs: Annotated[int, typer.Option(min=1)] = 5,
+    epochs: Annotated[int, typer.Option(min=0, help="Passes over the texts; 0: 5, and of few texts up to 50.")] = 0,
     learning_rate: Annotated[float, typer.Option(min=1e-6)] = 0.1,
     minimum_count: Annotated[int, typer.Option(min=1, help="Rarer words are left out.")] = 1,
     buckets: Annotated[int, typer.Option(min=1, help="Rows for n-grams; a row takes 4 bytes a dimension.")] = 2_000_000,
@@ -157,7 +157,7 @@ def train_classifier(
 ) -> None:
     """Train a fastText classifier: quality, domain, sentiment, toxicity.
 
-    Prints precision, recall and calibration on held-out texts. Equal texts are on one side of the split; the defaults are DCLM's recipe.
+    Prints precision, recall and calibration on held-out texts. Equal texts are on one side of the split; settings are DCLM's by default.
     """
     from filters.classifier import FastTextSettings, Normalisation
     from pipeline.labelled_texts import Reading, parse_labelled

@@ -12,14 +12,14 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from filters.classifier import AS_WRITTEN, DCLM, Classifier, FastTextSettings, Normalisation, train
+from filters.classifier import AS_WRITTEN, DEFAULT, Classifier, FastTextSettings, Normalisation, epochs_for, train
 from filters.held_out import evaluate
 from pipeline.labelled_texts import AS_LINES, Order, Read, Reading, Spool, texts_of
 
@@ -38,7 +38,7 @@ def train_classifier(
     held_out: float = 0.2,
     reading: Reading = AS_LINES,
     normalisation: Normalisation = AS_WRITTEN,
-    settings: FastTextSettings = DCLM,
+    settings: FastTextSettings = DEFAULT,
     quantise: bool = False,
     told: Callable[[str], None] = lambda _: None,
 ) -> dict[str, Any]:
@@ -73,7 +73,8 @@ def train_classifier(
         aside = order.held_out(held_out)
         _check_sides(names, order, aside, held_out)
         taught = np.flatnonzero(~aside)
-        told(f"training on {len(taught):,} texts")
+        settings = replace(settings, epochs=settings.epochs or epochs_for(len(taught)))
+        told(f"training on {len(taught):,} texts, {settings.epochs} epochs")
         examples = zip((names[number] for number in order.labels[taught]), spool.texts(order, taught), strict=True)
         model = train(examples, normalisation, settings)
         if quantise:
