@@ -20,10 +20,27 @@ from tests.golden.vectors import Golden
 
 PROSE_TEXTS, CODE_TEXTS = 250, 230
 PER_SIDE = 2
-LANGUAGES = dict(
-    english="en", german="de", french="fr", spanish="es", italian="it", portuguese="pt", polish="pl", turkish="tr", russian="ru", greek="el",
-    arabic="ar", hebrew="he", hindi="hi", chinese="zh", japanese="ja", korean="ko", thai="th", khmer="km", burmese="my",
-)  # fmt: skip
+LANGUAGES = {
+    "english": "en",
+    "german": "de",
+    "french": "fr",
+    "spanish": "es",
+    "italian": "it",
+    "portuguese": "pt",
+    "polish": "pl",
+    "turkish": "tr",
+    "russian": "ru",
+    "greek": "el",
+    "arabic": "ar",
+    "hebrew": "he",
+    "hindi": "hi",
+    "chinese": "zh",
+    "japanese": "ja",
+    "korean": "ko",
+    "thai": "th",
+    "khmer": "km",
+    "burmese": "my",
+}
 # A chronicle of 33,204 words has 190,000 characters.
 SIZES = {"chronicle": (33_204, 100_000, 100_001), "closed-chronicle": (33_204,), "listing": (100_000, 100_001)}
 
