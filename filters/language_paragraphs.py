@@ -1,9 +1,10 @@
 """Which paragraphs of a text are judged by themselves, and how much of them is in another language than the text.
 
-A paragraph is a line. A text is cut into `PARAGRAPHS` equal parts, and of each part the first paragraph of at least `LEAST` bytes that
-begins in it is judged, by the letters among its first `JUDGED` bytes; one with fewer than `LEAST` bytes of letters is not. It counts as of
-another language when its likeliest language is not the text's, has a score of at least `SURE`, and the text's own has less than `UNLIKE`
-there: "other" should be a language and not a doubt. So closely related languages, which share their scores, are seldom told apart here.
+A paragraph is a line, or as many lines without an empty one between them as have `LEAST` bytes together. A text is cut into `PARAGRAPHS`
+equal parts; of each the first paragraph of at least `LEAST` bytes that begins in it is judged, by the letters among its first `JUDGED`
+bytes; one with fewer than `LEAST` bytes of letters is not. It counts as of another language when its likeliest language is not the text's,
+has a score of at least `SURE`, and the text's own has less than `UNLIKE` there: "other" should be a language and not a doubt. So closely
+related languages, which share their scores, are seldom told apart here.
 """
 
 # mypy: disable-error-code="assignment, return-value"
@@ -45,7 +46,8 @@ def _fill(data, offsets, found):  # type: ignore[no-untyped-def]
             while at < stop:
                 last = at
                 limit = min(end, at + JUDGED)
-                while last < limit and data[last] != 0x0A:
+                # Over a line feed only where what stands before it is too short, and the next line is not empty.
+                while last < limit and (data[last] != 0x0A or (at < last < at + LEAST and data[last - 1] != 0x0A)):
                     last += 1
                 if last - at >= LEAST:
                     found[0, count], found[1, count], found[2, count] = text, at, last

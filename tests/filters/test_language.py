@@ -59,10 +59,11 @@ def test_the_share_in_other_languages(model):
         "\n".join([english] * 8),
         "\n".join([english] * 6 + [german] * 2),
         "\n".join([english, "short"] * 6 + [german, russian]),
-        "\n".join(["Alle Menschen sind frei."] * 30),
+        "\n\n".join(["Alle Menschen sind frei."] * 30),
         "",
         "\n".join(["1234567890 " * 20] * 8),
         english + "\n" + german,
+        "\n".join([*english.split(), *german.split()]),
     ]
     found = model.measure(pa.array(texts)).mixing
     assert found.dtype == np.float32
@@ -70,6 +71,7 @@ def test_the_share_in_other_languages(model):
     assert 0.15 < found[2] < 0.4
     assert np.isnan(found[[3, 4, 5]]).all()
     assert 0.4 < found[6] < 0.6
+    assert 0.2 < found[7] < 0.8
 
 
 def test_nothing_depends_on_the_batch(model):

@@ -72,7 +72,10 @@ def test_paragraphs_are_parts_of_lines_in_order(texts):
     for number, start, end in zip(numbers, starts, ends, strict=True):
         assert offsets[number] <= start <= end <= offsets[number + 1]
         assert start == offsets[number] or data[start - 1] == 0x0A
-        assert 0x0A not in data[start:end]
+        assert b"\n\n" not in data[start:end].tobytes()
+        assert b"\n" not in data[start + LEAST : end].tobytes()
     for number, text in enumerate(texts):
+        alone = paragraph_spans(*bytes_and_offsets(pa.array([text])))
+        np.testing.assert_array_equal(starts[numbers == number] - offsets[number], alone[1])
         if any(len(line.encode()) >= LEAST for line in text.split("\n")[:1]):
             assert number in numbers
