@@ -33,8 +33,8 @@ _HEXADECIMAL_RUN = 8
 
 @kernel
 def header_marks(data: npt.NDArray[np.uint8], start: int, end: int) -> tuple[bool, bool, bool]:
-    """Whether the text's first 100 bytes hold an XML declaration, its first five lines a marker of generated code, and one of its first eight
-    tags says HTML.
+    """Whether the text's first 100 bytes hold an XML declaration, its first five lines a marker of generated code, and one of its first
+    eight tags says HTML.
     """
     stop = min(end, start + _HEADER_BYTES)
     xml = generated = html = False
