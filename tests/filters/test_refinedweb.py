@@ -1,62 +1,22 @@
-"""RefinedWeb's line rules: what DCLM's functions leave of hand-made lines, and a slow reference written from their definitions."""
-
-import re
+"""RefinedWeb's line rules: what DCLM's functions leave of hand-made lines, and the slow reference of `tests.golden`."""
 
 import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from filters import unicode as u
 from filters.cuts import apply_cuts
 from filters.decide import decide
 from filters.presets import PRESETS
 from filters.signals import compute
 from tests.filters.test_decide import PROSE
-from tests.filters.test_signals import ascii_lower, kind, unspaced_words, words_between_blanks
-
-LOWER = u.lower()
-COUNTED = "likes|shares|comments|retweets|reposts|quotes|bookmarks|upvotes|downvotes|downloads|views|followers"
-
-
-def is_counter(line: str) -> bool:
-    """A number with one letter of scale, blanks and one of the counted words; symbols around."""
-    plain = "".join(
-        c if kind(c) == u.DIGIT or c in ".,_" or u.classes()[ord(c)] & u.ALPHANUMERIC else " " if kind(c) == u.SPACE else "#" for c in line
-    )
-    plain = "".join("1" if kind(c) == u.DIGIT else c for c in plain)
-    return bool(re.fullmatch(rf"[ #.,]*1[1.,]*[KMB]?[ ]+(?:{COUNTED})[ #.,]*", plain, re.IGNORECASE | re.ASCII))
-
-
-def without(line: str, begin: int, end: int) -> str:
-    return line[:begin] + line[end:]
-
-
-def blank_before(line: str, at: int) -> int:
-    return at - (at > 0 and kind(line[at - 1]) == u.SPACE)
+from tests.golden.reference import counted_words, refinedweb_kept
 
 
 def reference_line(line: str) -> str | None:
     """What is left of a line; None where it is cut."""
-    if 2 * sum(int(LOWER[ord(c)]) != ord(c) for c in line) > len(line):
-        return None
-    if is_counter(line) or (line and max(len(words_between_blanks(line)), unspaced_words(line)) < 2):
-        return None
-    if not line or len(words_between_blanks(line)) > 10:
-        return line
-    at = 0
-    while (at := ascii_lower(line).find("items in cart", at)) >= 0:
-        begin = blank_before(line, at)
-        line, at = without(line, begin, at + 13), begin
-    if ascii_lower(line)[:-3].endswith("read more"):
-        line = line[: blank_before(line, len(line) - 12)]
-    if ascii_lower(line).startswith("sign-in"):
-        line = line[7 + (len(line) > 7 and kind(line[7]) == u.SPACE) :]
-    return line if words_between_blanks(line) else None
-
-
-def counted_words(line: str) -> int:
-    return sum(bool(u.classes()[ord(word[0])] & u.ALPHANUMERIC) for word in words_between_blanks(line))
+    kept = refinedweb_kept(line)
+    return None if kept is None else "".join(line[at] for at in kept)
 
 
 def left_of(text: str) -> str:

@@ -13,6 +13,7 @@ from filters.language import LanguageModel
 from filters.presets import PRESETS
 from filters.signals import compute
 from filters.signature import signatures
+from tests.golden.vectors import in_languages
 
 TEXTS = {
     "empty": "",
@@ -76,7 +77,7 @@ def main(name: str, size: int, memory_bytes: int, cpu_s: int) -> None:
     resource.setrlimit(resource.RLIMIT_CPU, (spent_s() + cpu_s,) * 2)
     texts = pa.array([line_of(UNITS[name], size)], pa.large_string())
     measured = compute(texts)
-    assert all(decide(measured, [preset]).num_rows == 1 for preset in PRESETS.values())
+    assert all(decide(in_languages(measured, ["en"]), [preset]).num_rows == 1 for preset in PRESETS.values())
     assert signatures(texts).shape == (1, 112)
     languages, scores = model.identify(texts)
     assert len(languages) == 1

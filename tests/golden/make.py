@@ -8,6 +8,7 @@ taken anew: a changed one needs another name.
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import sys
 from collections.abc import Sequence
@@ -21,28 +22,20 @@ from tests.golden.vectors import Golden
 PROSE_TEXTS, CODE_TEXTS = 250, 230
 PER_SIDE = 2
 LANGUAGES = {
-    "english": "en",
-    "german": "de",
-    "french": "fr",
-    "spanish": "es",
-    "italian": "it",
-    "portuguese": "pt",
-    "polish": "pl",
-    "turkish": "tr",
-    "russian": "ru",
-    "greek": "el",
-    "arabic": "ar",
-    "hebrew": "he",
-    "hindi": "hi",
-    "chinese": "zh",
-    "japanese": "ja",
-    "korean": "ko",
-    "thai": "th",
-    "khmer": "km",
-    "burmese": "my",
+    "english": "en", "german": "de", "french": "fr", "spanish": "es", "italian": "it", "portuguese": "pt", "polish": "pl",
+    "turkish": "tr", "russian": "ru", "greek": "el", "arabic": "ar", "hebrew": "he", "hindi": "hi", "chinese": "zh", "japanese": "ja",
+    "korean": "ko", "thai": "th", "khmer": "km", "burmese": "my", "python": "Python", "c": "C", "cpp": "C++", "java": "Java",
+    "javascript": "JavaScript", "typescript": "TypeScript", "go": "Go", "rust": "Rust", "shell": "Shell", "sql": "SQL", "ruby": "Ruby",
+    "haskell": "Haskell", "lua": "Lua", "css": "CSS", "html": "HTML", "json": "JSON", "yaml": "YAML", "xml": "XML",
+    "makefile": "Makefile", "generated": "Python", "text": "Text", "latex": "TeX",
+}  # fmt: skip
+SIZES = {
+    "chronicle": (100_000, 100_001),
+    "chapter": (49, 50, 5000, 5001, 190_000, 190_001),
+    "listing": (512, 513, 100_000, 100_001),
+    "one_line": (100_000, 100_001),
 }
-# A chronicle of 33,204 words has 190,000 characters.
-SIZES = {"chronicle": (33_204, 100_000, 100_001), "closed-chronicle": (33_204,), "listing": (100_000, 100_001)}
+"""What the recipes make: numbers of words, characters, lines, characters."""
 
 
 def bases() -> tuple[dict[str, str], dict[str, str]]:
@@ -55,7 +48,7 @@ def bases() -> tuple[dict[str, str], dict[str, str]]:
 
 
 def golden(kind: str, name: str, text: str) -> Golden:
-    return Golden(name, kind, LANGUAGES[name.rpartition("/")[2].partition("-")[0]] if kind == "prose" else "", text)
+    return Golden(name, kind, LANGUAGES[name.rpartition("/")[2].partition("-")[0]], text)
 
 
 def pool() -> list[Golden]:
@@ -63,9 +56,10 @@ def pool() -> list[Golden]:
     prose, code = bases()
     found = [golden("prose", name, text) for name, text in prose.items()] + [golden("code", name, text) for name, text in code.items()]
     found += [
-        Golden(f"{recipe}:{count}", kind, "en" if kind == "prose" else "", recipe=(recipe, count))
-        for recipe, kind in (("chronicle", "prose"), ("closed-chronicle", "prose"), ("listing", "code"))
-        for count in SIZES[recipe]
+        Golden(f"{recipe}:{size}", kind, "en" if kind == "prose" else "Python", recipe=(recipe, size))
+        for recipe, sizes in SIZES.items()
+        for size in sizes
+        for kind in (["prose"] if recipe.startswith("ch") else ["code"])
     ]
     foreign = [name for name in prose if not name.startswith("english")]
     english = [name for name in prose if name.startswith("english")]
@@ -95,14 +89,24 @@ def additions(kept: Sequence[Golden], candidates: Sequence[Golden]) -> list[Gold
     batch = vectors.measure(texts)
     wanted: dict[int, None] = {}
     have = vectors.measure(kept) if kept else None
+    relabelled: dict[str, Golden] = {}
     for preset in PRESETS.values():
         found = vectors.verdicts(batch, preset)
         known = vectors.verdicts(have, preset) if have else []
-        for bound, sign, limit in vectors.sides(preset):
-            walking = vectors.walkers(have, known, bound, sign, limit) if have else ([], [])
-            for rows, old in zip(vectors.walkers(batch, found, bound, sign, limit), walking, strict=True):
-                missing = max(0, PER_SIDE - len(old))
-                wanted |= dict.fromkeys(chosen(rows, texts, missing) if missing else [])
+        for side in vectors.sides(preset):
+            walking = vectors.walkers(have, known, side) if have else ([], [])
+            least = 1 if side.languages else PER_SIDE
+            language = side.languages[0] if side.languages else ""
+            other = vectors.in_languages(batch, [language] * len(texts)) if language else batch
+            for rows, old in zip(
+                vectors.walkers(other, vectors.verdicts(other, preset) if language else found, side), walking, strict=True
+            ):
+                for row in chosen(rows, texts, max(0, least - len(old))):
+                    if not language or texts[row].language == language:
+                        wanted[row] = None
+                    else:
+                        name = f"{texts[row].name}@{language}"
+                        relabelled[name] = dataclasses.replace(texts[row], name=name, language=language)
     for kind, least in (("prose", PROSE_TEXTS), ("code", CODE_TEXTS)):
         lacking = least - sum(text.kind == kind for text in kept) - sum(texts[row].kind == kind for row in wanted)
         plain = [
@@ -112,7 +116,7 @@ def additions(kept: Sequence[Golden], candidates: Sequence[Golden]) -> list[Gold
         ]
         order = sorted(plain, key=lambda row: (":" in texts[row].name, strength_rank(texts[row].name), row))
         wanted |= dict.fromkeys(order[: max(0, lacking)])
-    return [texts[row] for row in sorted(wanted)]
+    return [*(texts[row] for row in sorted(wanted)), *(text for name, text in relabelled.items() if name not in names)]
 
 
 def strength_rank(name: str) -> int:

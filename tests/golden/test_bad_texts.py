@@ -21,7 +21,7 @@ from filters.signature import signatures
 from filters.text import normalise_text
 from tests.golden.hostile import LINE_BYTES, TEXTS, UNITS, line_of
 from tests.golden.variations import passages
-from tests.golden.vectors import verdicts
+from tests.golden.vectors import in_languages, verdicts
 from tests.pipeline.corpora import ROOT, curate, environment, write_config
 
 MAY_BE_NAN = {name for name, definition in DEFINITIONS.items() if "NaN" in definition}
@@ -37,10 +37,8 @@ def test_signals_cuts_and_verdicts(text: str) -> None:
     for name in CUTS:
         assert row[name] == sorted(row[name])
         assert len(apply_cuts(text.encode(), row[name]).decode()) <= len(text)
-    languages = [pa.array([None], pa.string()), pa.array([0.0], pa.float32())]
-    known = pa.RecordBatch.from_arrays([*batch.columns, *languages], names=[*batch.schema.names, "language", "language_score"])
     for preset in PRESETS.values():
-        verdict = verdicts(known, preset)[0]
+        verdict = verdicts(in_languages(batch, [""]), preset)[0]
         assert verdict is None or np.isfinite(verdict.value)
 
 

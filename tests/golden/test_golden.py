@@ -25,7 +25,7 @@ def test_the_texts_are_enough_and_each_is_another() -> None:
     kinds = Counter(text.kind for text in TEXTS)
     assert kinds["prose"] >= 240
     assert kinds["code"] >= 220
-    assert len({text.name for text in TEXTS}) == len({text.text for text in TEXTS}) == len(TEXTS)
+    assert len({text.name for text in TEXTS}) == len({(text.text, text.language) for text in TEXTS}) == len(TEXTS)
     assert len({text.language for text in TEXTS}) >= 18
 
 

@@ -60,12 +60,17 @@ def listing(count: int) -> str:
     return "\n".join(f"{invented(2 * k)} = {invented(2 * k + 1)}" for k in range(count)) + "\n"
 
 
-def closed_chronicle(count: int) -> str:
-    """A chronicle and one character more, that ends its last line."""
-    return chronicle(count) + "\n"
+def chapter(count: int) -> str:
+    """The first `count` characters of a chronicle."""
+    return chronicle(count // 4 + 20)[:count]
 
 
-RECIPES: dict[str, Callable[[int], str]] = {"chronicle": chronicle, "closed-chronicle": closed_chronicle, "listing": listing}
+def one_line(count: int) -> str:
+    """A line of `count` characters."""
+    return " ".join(invent(count // 7 + 1))[:count]
+
+
+RECIPES: dict[str, Callable[[int], str]] = {"chronicle": chronicle, "chapter": chapter, "listing": listing, "one_line": one_line}
 """Texts too large to keep: they are kept as a name and a number, with the digest of what these make."""
 
 
@@ -143,17 +148,17 @@ def repeated_verse(text: str, k: int) -> str:
     return "\n\n".join([verse, "\n".join(words[40 : 140 - k]), verse])
 
 
+def repeated_verse_apart(text: str, k: int) -> str:
+    """The same with short invented words that differ, two paragraphs of them between, and some of the text behind."""
+    words = invent(240, 0, 2)
+    verse = "\n".join(words[:40])
+    return "\n\n".join([verse, "\n".join(words[40:80]), "\n".join(words[80 : 190 - k]), verse, " ".join(text.split()[:12])])
+
+
 def repeated_small_verse(text: str, k: int) -> str:
     """The same with syllables for words, between two paragraphs of the text's words."""
     verse = "\n".join(SYLLABLES[:9])
     return "\n\n".join([verse, "\n".join(text.split()[: 32 - k]), "\n".join(text.split()[32:36]), verse])
-
-
-def repeated_long_verse(text: str, k: int) -> str:
-    """40 syllables, and between them words of the text, each once: a text of over 50 words whose lines repeat less than its paragraphs."""
-    verse = "\n".join(SYLLABLES[:40])
-    words = list(dict.fromkeys(text.split()))
-    return "\n\n".join([verse, "\n".join(words[:30]), "\n".join(words[30 : 90 - k]), verse])
 
 
 def repeated_pair(n: int) -> Callable[[str, int], str]:
@@ -274,7 +279,7 @@ PROSE: dict[str, Callable[[str, int], str]] = {
     "repeated-short-paragraph": repeated_short_paragraph,
     "repeated-verse": repeated_verse,
     "repeated-small-verse": repeated_small_verse,
-    "repeated-long-verse": repeated_long_verse,
+    "repeated-verse-apart": repeated_verse_apart,
     **{f"repeated-{n}-words": repeated_pair(n) for n in (2, 3, 4)},
     **{f"repeated-{n}-grams": repeated_grams(n) for n in range(5, 11)},
     **{f"repeated-{n}-grams-diluted": repeated_grams_diluted(n) for n in range(5, 11)},

@@ -6,6 +6,7 @@ import csv
 import dataclasses
 import functools
 import json
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -32,7 +33,7 @@ class Golden:
     kind: str
     """'prose' or 'code'."""
     language: str
-    """ISO 639-1, or '' for code."""
+    """ISO 639-1, or of code the name that GitHub's linguist has."""
     content: str = ""
     recipe: tuple[str, int] | None = None
     digest: str = ""
@@ -85,12 +86,16 @@ def number(value: float | None) -> str:
 
 
 def measure(texts: Sequence[Golden]) -> pa.RecordBatch:
-    """Columns of `filters.signals.SCHEMA`, and the language with a score of 1."""
+    """Columns of `filters.signals.SCHEMA`, and the language."""
     batch = compute(pa.array([text.text for text in texts], pa.large_string()))
-    languages = pa.array([text.language or None for text in texts], pa.string())
-    scores = pa.array(np.ones(len(texts), np.float32))
-    names = [*batch.schema.names, "language", "language_score"]
-    return pa.RecordBatch.from_arrays([*batch.columns, languages, scores], names=names)
+    return in_languages(batch, [text.language for text in texts])
+
+
+def in_languages(batch: pa.RecordBatch, languages: Sequence[str]) -> pa.RecordBatch:
+    """The batch with another language column; '' is null."""
+    named = [(name, column) for name, column in zip(batch.schema.names, batch.columns, strict=True) if name != "language"]
+    column = pa.array([language or None for language in languages], pa.string())
+    return pa.RecordBatch.from_arrays([*(column for _, column in named), column], names=[*(name for name, _ in named), "language"])
 
 
 Rows = dict[str, dict[str, str]]
@@ -141,10 +146,32 @@ def write_rows(path: Path, rows: Rows) -> None:
         writer.writerows({"name": name, **row} for name, row in rows.items())
 
 
-def sides(preset: Preset) -> list[tuple[Bound, str, float]]:
-    """Each bound once for each of its ends: the bound, '>=' or '<=', the limit."""
-    found = [(bound, sign, limit) for bound in preset.bounds for sign, limit in ((">=", bound.at_least), ("<=", bound.at_most))]
-    return [(bound, sign, limit) for bound, sign, limit in found if limit is not None]
+class Side(NamedTuple):
+    """One end of one bound."""
+
+    bound: Bound
+    sign: str
+    """'>=' or '<='."""
+    limit: float
+    languages: tuple[str, ...] = ()
+    """Those that have this bound in place of the preset's own; none: it is the preset's own."""
+
+    def __str__(self) -> str:
+        return f"{self.bound.signal} {self.sign} {self.limit:g}" + (f" of {self.languages[0]}" if self.languages else "")
+
+
+def sides(preset: Preset) -> list[Side]:
+    """Each bound once for each of its ends, those of languages last."""
+    own: dict[Bound, list[str]] = {}
+    for language, bounds in preset.languages.items():
+        for bound in bounds:
+            own.setdefault(bound, []).append(language)
+    found = []
+    for bound, languages in [*((bound, []) for bound in preset.bounds), *own.items()]:
+        for sign, limit in ((">=", bound.at_least), ("<=", bound.at_most)):
+            if limit is not None and math.isfinite(limit):
+                found.append(Side(bound, sign, limit, tuple(languages)))
+    return found
 
 
 def is_near(value: float, limit: float) -> bool:
@@ -152,16 +179,18 @@ def is_near(value: float, limit: float) -> bool:
     return abs(value - limit) <= (1 if float(limit).is_integer() and float(value).is_integer() else 0.1 * abs(limit))
 
 
-def walkers(batch: pa.RecordBatch, found: Sequence[Verdict | None], bound: Bound, sign: str, limit: float) -> tuple[list[int], list[int]]:
+def walkers(batch: pa.RecordBatch, found: Sequence[Verdict | None], side: Side) -> tuple[list[int], list[int]]:
     """Rows whose text just breaks one end of a bound, by the verdict, and rows that just do not; the nearest first."""
-    values = np.asarray(batch[bound.signal].to_numpy(zero_copy_only=False), np.float64)
+    signal, limit = side.bound.signal, side.limit
+    values = np.asarray(batch[signal].to_numpy(zero_copy_only=False), np.float64)
+    asked = [not side.languages or language in side.languages for language in batch["language"].to_pylist()]
     breaking = [
         row
         for row, verdict in enumerate(found)
-        if verdict and (verdict.rule, verdict.bound) == (bound.signal, f"{sign} {limit:.10g}") and is_near(verdict.value, limit)
+        if verdict and asked[row] and verdict[::2] == (signal, f"{side.sign} {limit:.10g}") and is_near(verdict.value, limit)
     ]
     single = float(np.float32(limit))
-    within = values >= single if sign == ">=" else values <= single
+    within = (values >= single if side.sign == ">=" else values <= single) & np.array(asked, bool)
     keeping = [int(row) for row in np.flatnonzero(within) if is_near(values[row], limit)]
     return tuple(sorted(rows, key=lambda row: (abs(values[row] - limit), row)) for rows in (breaking, keeping))  # type: ignore[return-value]
 
@@ -171,8 +200,8 @@ def unwalked(batch: pa.RecordBatch, presets: Iterable[Preset]) -> list[str]:
     missing = []
     for preset in presets:
         found = verdicts(batch, preset)
-        for bound, sign, limit in sides(preset):
-            breaking, keeping = walkers(batch, found, bound, sign, limit)
-            missing += [f"{preset.name}: no text just breaks {bound.signal} {sign} {limit:g}"] * (not breaking)
-            missing += [f"{preset.name}: no text just keeps {bound.signal} {sign} {limit:g}"] * (not keeping)
+        for side in sides(preset):
+            breaking, keeping = walkers(batch, found, side)
+            missing += [f"{preset.name}: no text just breaks {side}"] * (not breaking)
+            missing += [f"{preset.name}: no text just keeps {side}"] * (not keeping)
     return missing
