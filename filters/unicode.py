@@ -100,6 +100,11 @@ def _within(point: int, ranges: _Ranges) -> bool:
     return any(first <= point <= last for first, last in ranges)
 
 
+def is_clustered(point: int) -> bool:
+    """Whether a code point lies in a block of a script without blanks whose words are several letters long: Thai, Lao, Khmer, Myanmar, Tai."""
+    return _within(point, _CLUSTERED)
+
+
 def _class(point: int) -> int:
     """The class byte of one code point, from `unicodedata`."""
     character = chr(point)
