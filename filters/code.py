@@ -33,8 +33,8 @@ _HEXADECIMAL_RUN = 8
 
 @kernel
 def header_marks(data: npt.NDArray[np.uint8], start: int, end: int) -> tuple[bool, bool, bool]:
-    """Whether the text's first 100 bytes hold an XML declaration, its first five lines a marker of generated code, and its first tag says
-    HTML.
+    """Whether the text's first 100 bytes hold an XML declaration, its first five lines a marker of generated code, and one of its first eight
+    tags says HTML.
     """
     stop = min(end, start + _HEADER_BYTES)
     xml = generated = html = False
@@ -45,7 +45,7 @@ def header_marks(data: npt.NDArray[np.uint8], start: int, end: int) -> tuple[boo
         if byte == 0x0A:
             line += 1
         elif byte == 0x3C:
-            xml |= at - start < _XML_BYTES and matches(data, at, start, end, _XML)
+            xml |= matches(data, at, start, min(end, start + _XML_BYTES), _XML)
             html |= opening < 8 and (matches(data, at, start, end, _DOCTYPE) or matches(data, at, start, end, _HTML))
             opening += 1
         elif line < _GENERATED_LINES and (byte | 0x20 == 0x61 or byte | 0x20 == 0x67 or byte | 0x20 == 0x74):
@@ -104,7 +104,8 @@ def _is_base64(byte: int) -> bool:
 def _hexadecimal_end(data: npt.NDArray[np.uint8], at: int, end: int) -> int:
     r"""End of a run of at least eight bytes written in hexadecimal that begins at `at`; `at` where there is none.
 
-    A byte is two digits, after "0x", "\x" or nothing; between bytes stand a comma, blanks, or both.
+    A byte is two digits, after "0x", "\x" or nothing; behind each stand a comma, blanks, or both, which belong to the run, or nothing and
+    no letter, digit or "_".
     """
     count = 0
     stop = at

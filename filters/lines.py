@@ -3,9 +3,9 @@
 A line is what lies between line feeds, without the blanks at its ends (a carriage return is a blank); one with nothing else is blank and
 is not counted as a line. Python's `splitlines` also splits at nine rarer characters; these are blanks here.
 
-Sentences of a line: one, and one more after each . ? or ! (and closing quotes or brackets) that a blank and then no lower-case letter
-follows, or after 。！ or ？, where text follows; but not after a full stop behind a single letter (an initial). NLTK's trained splitter,
-which C4 used, knows abbreviations too.
+Sentences of a line: one, and one more after each . ? or ! that a blank follows, and after each 。！ or ？, where text comes next that does
+not begin with a lower-case letter (quotes and brackets may stand on either side of the blank); but not after a full stop behind a single
+letter (an initial). NLTK's trained splitter, which C4 used, knows abbreviations too.
 """
 
 # A kernel takes its scratch arrays as arguments, compares integers one by one, and its integers get their types from numba.

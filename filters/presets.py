@@ -7,7 +7,8 @@ and breaks no bound.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,9 @@ class Preset:
     bounds: tuple[Bound, ...]
     cuts: tuple[str, ...] = ()
     """Columns of spans (`filters.signals.CUTS`) that are cut from the text of a kept document before it is tokenized."""
+    languages: Mapping[str, tuple[Bound, ...]] = field(default_factory=dict, hash=False)
+    """Language, as the `language` column names it, to bounds that stand in place of those of `bounds` of the same signal for its documents;
+    one of a signal that `bounds` lacks is checked after them."""
 
 
 GOPHER_QUALITY = (

@@ -1,9 +1,10 @@
-"""Secrets in a text: tokens, private keys and passwords, found by the formats of detect-secrets and replaced by what names their kind.
+"""Secrets in a text: tokens, private keys and passwords, found by the formats of detect-secrets.
 
 Which formats, and why not all of detect-secrets 1.5: its entropy detectors mark every hash and lock file, its keyword detector marks
 `password = "example"`, and each takes a line at a time. So a format is looked for where its fixed letters (`AKIA`, `ghp_`) stand, in a
 piece of bounded length around them; a quoted value beside a keyword counts when it is also long and random; a PEM header counts when a key
-follows. Time is linear in the text: 19 MB/s of source code, where the detectors line by line reach 0.9.
+follows. Time is linear in the text: 19 MB/s of source code, where the detectors line by line reach 0.9; lines without a long
+word of letters and digits are passed over (`secret_candidates`), which makes it 60 MB/s on technical documents.
 """
 
 from __future__ import annotations
@@ -11,10 +12,12 @@ from __future__ import annotations
 import functools
 import importlib
 import re
-from collections import Counter
+from bisect import bisect_right
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
+
+from filters.secret_candidates import lines_with_candidates
 
 PIECE_CHARACTERS = 1000
 GUESSED = "keyword-value"
@@ -84,6 +87,32 @@ _PASSWORD_CHARACTERS = 6
 
 def find_secrets(text: str) -> list[Secret]:
     """Secrets of a text, in order, none overlapping another."""
+    if "PRIVATE KEY" in text or "PuTTY-User-Key-File-" in text:
+        return _found(text)
+    # A lone surrogate is no part of a secret, and becomes one byte, '?'; it counts as one character all the same.
+    data = text.encode("utf-8", "replace")
+    lines = lines_with_candidates(data).tolist()
+    if not lines or len(lines) == text.count("\n") + 1:
+        return _found(text) if lines else []
+    # The lines by themselves, as one text; where each begins in it and in the whole.
+    parts, starts, origins, length, at, characters = [], [], [], 0, 0, 0
+    for begin, past in lines:
+        characters += len(data[at:begin].decode())
+        line = data[begin:past].decode()
+        parts.append(line)
+        starts.append(length)
+        origins.append(characters)
+        length, at, characters = length + len(line) + 1, past, characters + len(line)
+    secrets = []
+    for secret in _found("\n".join(parts)):
+        number = bisect_right(starts, secret.start) - 1
+        move = origins[number] - starts[number]
+        secrets.append(Secret(secret.start + move, secret.end + move, secret.kind))
+    return secrets
+
+
+def _found(text: str) -> list[Secret]:
+    """Secrets of a text of any kind."""
     found = [*_tokens(text), *_private_keys(text), *_passwords_of_urls(text), *_random_values(text)]
     secrets: list[Secret] = []
     # The longest of those that begin alike names the kind; a later one inside of it is a part of it.
@@ -93,16 +122,6 @@ def find_secrets(text: str) -> list[Secret]:
         elif secret.end > secrets[-1].end:
             secrets[-1] = Secret(secrets[-1].start, secret.end, secrets[-1].kind)
     return secrets
-
-
-def redact(text: str) -> tuple[str, dict[str, int]]:
-    """The text with `<secret:KIND>` in place of each secret, and how many of each kind there were."""
-    parts, at, counts = [], 0, Counter[str]()
-    for secret in find_secrets(text):
-        parts += [text[at : secret.start], f"<secret:{secret.kind}>"]
-        at = secret.end
-        counts[secret.kind] += 1
-    return "".join([*parts, text[at:]]) if parts else text, dict(sorted(counts.items()))
 
 
 @functools.cache

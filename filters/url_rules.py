@@ -84,6 +84,27 @@ def _is_address(host: str) -> bool:
     return True
 
 
+def registered_domain(url: str) -> str | None:
+    """The name that was registered under a public suffix, such as `example.co.uk` or `user.github.io`; None where the URL names no host.
+
+    A host that is itself a public suffix, or an IP address, is its own domain.
+    """
+    try:
+        host = urlsplit(url.replace("\\", "/")).hostname
+    except ValueError:
+        return None
+    return _registered(host) if host else None
+
+
+@functools.lru_cache(maxsize=CACHED_HOSTS)
+def _registered(stated: str) -> str | None:
+    try:
+        host = normal_host(stated)
+    except EntryError:
+        return None
+    return host if _is_address(host) else public_suffixes().privatesuffix(host) or host
+
+
 def _path_parts(path: str) -> list[str]:
     return [part for part in unquote(path).lower().split("/") if part][:PATH_PARTS]
 

@@ -31,8 +31,16 @@ Overrides = Annotated[
     typer.Option(
         "--set",
         metavar="KEY.PATH=VALUE",
-        help="Override a key of the configuration; the value is YAML. May be given again.",
+        help="Override a key of the configuration; the value is YAML. May be given again. "
+        "filters.PRESET.SIGNAL=BOUND is short for filter.bounds.PRESET.SIGNAL=BOUND.",
         show_default=False,
+    ),
+]
+
+Place = Annotated[
+    Path | None,
+    typer.Argument(
+        metavar="[CONFIG_OR_RUN]", help="A configuration or a run directory; none: the only run under ./runs.", show_default=False
     ),
 ]
 
@@ -118,6 +126,142 @@ def train_extractor(
     trained = train(pages, output, folds, lambda words: typer.echo(words, err=True))
     typer.echo(f"held-out F1 over characters {trained.held_out_f1:.3f} (against the labels, folds by site)", err=True)
     typer.echo(f"model      {output}")
+
+
+@app.command(name="train-classifier")
+def train_classifier(
+    texts: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="LABEL=PATH...",
+            help="Texts of each label: JSON Lines, Parquet, CSV, plain text (one a line), or RUN[:kept|removed|all[:SOURCE]].",
+            show_default=False,
+        ),
+    ],
+    output: Annotated[Path, typer.Option(help="The model file to write; its report goes beside it, with .json behind the name.")] = Path(
+        "classifier.bin"
+    ),
+    held_out: Annotated[float, typer.Option(min=0, max=0.9, help="Share of the texts to measure on instead of learning from them.")] = 0.2,
+    column: Annotated[str, typer.Option(help="Column of a table that holds the text.")] = "text",
+    whole_files: Annotated[bool, typer.Option("--whole-files", help="A plain text file is one text, not one a line.")] = False,
+    lowercase: Annotated[bool, typer.Option("--lowercase", help="Lower-case texts; say so in signals.classifiers too.")] = False,
+    characters: Annotated[int, typer.Option(min=0, help="Characters of a text that are looked at; 0: all.")] = 4000,
+    word_ngrams: Annotated[int, typer.Option(min=1, max=5, help="Longest run of words that is one feature.")] = 2,
+    dimensions: Annotated[int, typer.Option(min=1, max=1000)] = 100,
+    epochs: Annotated[int, typer.Option(min=1)] = 5,
+    learning_rate: Annotated[float, typer.Option(min=1e-6)] = 0.1,
+    minimum_count: Annotated[int, typer.Option(min=1, help="Rarer words are left out.")] = 1,
+    buckets: Annotated[int, typer.Option(min=1, help="Rows for n-grams; a row takes 4 bytes a dimension.")] = 2_000_000,
+    seed: int = 0,
+    quantise: Annotated[bool, typer.Option("--quantise", help="Make the model small (6 MB); takes a minute.")] = False,
+) -> None:
+    """Train a fastText classifier: quality, domain, sentiment, toxicity.
+
+    Prints precision, recall and calibration on held-out texts. Equal texts are on one side of the split; the defaults are DCLM's recipe.
+    """
+    from filters.classifier import FastTextSettings, Normalisation
+    from pipeline.labelled_texts import Reading, parse_labelled
+    from pipeline.train_classifier import report_path, told_report
+    from pipeline.train_classifier import train_classifier as train
+
+    report = train(
+        parse_labelled(texts),
+        output,
+        held_out=held_out,
+        reading=Reading(column, whole_files),
+        normalisation=Normalisation(lowercase, characters),
+        settings=FastTextSettings(word_ngrams, dimensions, epochs, learning_rate, minimum_count, buckets, seed),
+        quantise=quantise,
+        told=lambda words: typer.echo(words, err=True),
+    )
+    for line in told_report(report):
+        typer.echo(line)
+    typer.echo(f"\nmodel      {output}\nreport     {report_path(output)}")
+
+
+@app.command(name="train-perplexity")
+def train_perplexity(
+    texts: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="PATH...", help="Texts of the kind that shall score low; paths as for train-classifier.", show_default=False
+        ),
+    ],
+    output: Annotated[Path, typer.Option(help="The model file to write; name it in signals.perplexity.")] = Path("perplexity.npz"),
+    held_out: Annotated[float, typer.Option(min=0, max=0.9, help="Share of the texts to measure on instead.")] = 0.05,
+    entries: Annotated[int, typer.Option(min=1000, max=100_000_000, help="N-grams to keep; 12 to 24 bytes each.")] = 2_000_000,
+    most_bytes: Annotated[int, typer.Option(min=1, help="Text to learn from; takes 25 times as much memory.")] = 256 << 20,
+    column: Annotated[str, typer.Option(help="Column of a table that holds the text.")] = "text",
+    whole_files: Annotated[bool, typer.Option("--whole-files", help="A plain text file is one text, not one a line.")] = False,
+    seed: int = 0,
+) -> None:
+    """Train a model of word trigrams, for the signal `perplexity`.
+
+    It is no KenLM model: its numbers compare with those of the same model alone.
+    """
+    from pipeline.labelled_texts import Reading
+    from pipeline.train_perplexity import train_perplexity as train
+
+    found = train(
+        texts,
+        output,
+        held_out=held_out,
+        entries=entries,
+        most_bytes=most_bytes,
+        reading=Reading(column, whole_files),
+        seed=seed,
+        told=lambda words: typer.echo(words, err=True),
+    )
+    low, middle, high = found.quantiles
+    left_out = f", {found.left_out:,} more left out by --most-bytes" if found.left_out else ""
+    typer.echo(f"{found.texts:,} texts, {found.bytes / 1e6:,.1f} MB{left_out}")
+    typer.echo(f"perplexity of {found.held_out:,} held-out texts: 5 % below {low:.1f}, half below {middle:.1f}, 95 % below {high:.1f}")
+    typer.echo(f"model      {output}")
+
+
+@app.command()
+def why(
+    target: Annotated[
+        str, typer.Argument(metavar="URL_OR_DOC_ID", help="A record's locator, or a document's id in hexadecimal.", show_default=False)
+    ],
+    place: Place = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Print a record's whole path: from which bytes it came, its signals and bounds, every verdict, its shard.
+
+    Rejects are found as well; so is a URL without its scheme or last slash.
+    """
+    from pipeline.ledger import decided_with, find_run
+    from pipeline.why import lines
+    from pipeline.why import why as paths_of
+
+    run_directory, settings = find_run(place)
+    paths = paths_of(run_directory, target, decided_with(run_directory, settings))
+    typer.echo(json.dumps(paths, indent=1, ensure_ascii=False) if as_json else "\n".join(lines(paths)))
+
+
+@app.command(name="what-if")
+def what_if(
+    place: Place = None,
+    overrides: Overrides = None,
+    samples: Annotated[int, typer.Option(min=0, max=1000, help="Texts shown of what would enter, and of what would leave.")] = 3,
+    json_file: Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write everything there as JSON.")] = None,
+) -> None:
+    """Print what other settings of filter would change, such as --set filters.fineweb.short_line_share=0.5.
+
+    Decides again from stored signals and compares with the run: by source, language and rule, with samples of the texts concerned.
+    """
+    from pipeline.ledger import find_run
+    from pipeline.run import write_json
+    from pipeline.what_if import check_overrides, lines
+    from pipeline.what_if import what_if as difference_of
+
+    check_overrides(overrides or ())
+    run_directory, settings = find_run(place, overrides or ())
+    difference = difference_of(run_directory, settings, samples)
+    if json_file:
+        write_json(json_file, difference)
+    typer.echo("\n".join(lines(difference)))
 
 
 @app.command()

@@ -7,6 +7,7 @@ value and says what to do.
 from __future__ import annotations
 
 import difflib
+import json
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ import yaml
 from pydantic import Field, ValidationError, model_validator
 
 from pipeline.settings.extract import Extract
-from pipeline.settings.filter import Filter
+from pipeline.settings.filter import Filter, unused_changes
 from pipeline.settings.section import Name, Section
 from pipeline.settings.signals import Signals
 from pipeline.settings.sources import Source
@@ -47,9 +48,12 @@ class Config(Section):
         for name in names:
             if names.count(name) > 1:
                 raise ValueError(f"two sources are named {name!r}; give each its own name")
-        for name in self.filter.source_presets:
-            if name not in names:
-                raise ValueError(f"filter.source_presets names {name!r}, which is no source; the sources are {', '.join(names)}")
+        for section in ("source_presets", "source_bounds"):
+            for name in getattr(self.filter, section):
+                if name not in names:
+                    raise ValueError(f"filter.{section} names {name!r}, which is no source; the sources are {', '.join(names)}")
+        if unused := unused_changes(self.filter, [(source.name, source.kind) for source in self.sources]):
+            raise ValueError(unused)
         return self
 
     @property
@@ -74,6 +78,32 @@ def load(path: Path, overrides: Iterable[str] = ()) -> Config:
         values = yaml.safe_load(text)
     except yaml.YAMLError as error:
         raise ValueError(f"{str(path)!r} is not YAML: {' '.join(str(error).split())}") from error
+    return _validated(values, path, overrides)
+
+
+def stored(config: Config) -> dict[str, Any]:
+    """What `load_stored` reads again: every setting but where the run lies and on what it is done, which decide no result."""
+    return config.model_dump(mode="json", exclude={"output", "runner"})
+
+
+def load_stored(path: Path, overrides: Iterable[str] = ()) -> Config:
+    """The configuration with which a stage was done, from its file in the run directory, with overrides as in `load`.
+
+    `output` and `runner` have their defaults: where the run lies is known from the file.
+
+    Raises:
+        ValueError: the file is missing or none of this version, or an override is refused.
+    """
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise ValueError(f"{str(path)!r} does not exist; do the stage again, or name the configuration file") from error
+    except (OSError, ValueError) as error:
+        raise ValueError(f"{str(path)!r} cannot be read ({error}); name the configuration file") from error
+    return _validated(values, path, overrides)
+
+
+def _validated(values: Any, path: Path, overrides: Iterable[str]) -> Config:
     if not isinstance(values, dict):
         raise ValueError(f"{str(path)!r} is not a mapping of keys to values")
     for override in overrides:
@@ -88,6 +118,8 @@ def _apply(values: dict[str, Any], override: str) -> None:
     key, equals, text = override.partition("=")
     if not equals or not key:
         raise ValueError(f"--set {override!r} is not of the form key.path=value")
+    if key.startswith("filters."):
+        key = f"filter.bounds.{key.removeprefix('filters.')}"
     try:
         value = yaml.safe_load(text)
     except yaml.YAMLError as error:
@@ -120,7 +152,7 @@ def _one_line(error: ValidationError) -> str:
     place = ".".join(str(part) for part in first["loc"] if part != "function-after")
     more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
     if first["type"] in {"extra_forbidden", "unexpected_keyword_argument"}:
-        near = difflib.get_close_matches(str(first["loc"][-1]), _keys(), n=1)
+        near = difflib.get_close_matches(str(first["loc"][-1]), sorted(_keys() - {first["loc"][-1]}), n=1)
         return f"{place}: unknown key{f'; did you mean {near[0]!r}?' if near else ''}{more}"
     if first["type"] == "missing":
         return f"{place}: missing{more}"

@@ -28,6 +28,7 @@ import xxhash
 
 MANIFEST = "_manifest.json"
 PREVIOUS = "_previous.json"
+CONFIGURATION = "_config.json"
 PARTIAL = ".partial"
 HEARTBEAT_S = 0.5
 # Numbers go through at about 100 MB/s where extraction goes at 1 to 5: other processes pay off later.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pyarrow as pa
+import xxhash
 
 DOCUMENT_ID = pa.binary(16)
 
@@ -27,6 +28,9 @@ DOCUMENTS = pa.schema(
         ("payload_digest", pa.binary(16)),  # xxh3-128 of a web page's decoded payload; null for other kinds
     ]
 )
+
+# What stands in a text in place of personal data and secrets: `personal:KIND` or `secret:KIND`, and the bytes of its placeholder.
+REPLACED = pa.list_(pa.struct([("kind", pa.string()), ("start", pa.int32()), ("end", pa.int32())]))
 
 REJECTS = pa.schema(
     [
@@ -60,3 +64,8 @@ DECISIONS = pa.schema(
         ("cluster_size", pa.int32()),
     ]
 )
+
+
+def document_id(source: str, locator: str) -> bytes:
+    """xxh3-128 of source and locator, 16 bytes."""
+    return xxhash.xxh3_128_digest(f"{source}\n{locator}".encode())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,32 +13,46 @@ import pyarrow as pa
 from filters import signals as text_signals
 from filters.language import LanguageModel
 from filters.signature import signatures
+from filters.url_rules import registered_domain
 from pipeline.config import Config
-from pipeline.schema import DOCUMENT_ID
+from pipeline.model_file import model_file
+from pipeline.model_signals import load_models, model_batch, model_columns, model_settings
+from pipeline.run import sha256
+from pipeline.schema import DOCUMENT_ID, REPLACED
+from pipeline.sources.opt_out import OPT_OUTS
 from pipeline.sources.records import Document
 
 
 def signals_schema(config: Config) -> pa.Schema:
-    """Columns of signals/: identity and sizes, language, the text's statistics, the MinHash signature (little-endian minima)."""
+    """Columns of signals/: identity and sizes, language, the text's statistics, the MinHash signature (little-endian minima),
+    and what models of the user's own say.
+    """
     width = config.dedup.bands * config.dedup.rows * 4
-    return pa.schema(
+    schema = pa.schema(
         [
             ("doc_id", DOCUMENT_ID),
             ("digest", DOCUMENT_ID),
             ("bytes", pa.int64()),
+            ("domain", pa.string()),  # registered domain of a web page's address; null for other kinds
             ("language", pa.string()),
             ("language_score", pa.float32()),
+            ("language_mixing_share", pa.float32()),  # of judged paragraphs' characters; null where none was long enough
             ("extraction_confidence", pa.float32()),  # of the fast extractor; null where nothing had to be chosen
+            *(pa.field(name, pa.float32(), metadata={"definition": text}) for name, text in OPT_OUTS.items()),  # null but of web pages
+            ("licence_evidence", pa.string()),  # of a web page: one of filters.page_licence.EVIDENCE
+            ("replaced", REPLACED),
+            pa.field("replacements", pa.float32(), metadata={"definition": "personal data and secrets replaced in the text"}),
             *text_signals.SCHEMA,
             ("signature", pa.binary(width)),
         ]
     )
+    return pa.schema([*schema, *(pa.field(*column) for column in model_columns(config.signals, schema.names))])
 
 
 def signals_settings(config: Config) -> list[Any]:
     """Every setting that decides a signal, for the fingerprint of extract."""
     dedup = config.dedup
-    return [config.signals.language_model, dedup.ngram, dedup.bands, dedup.rows, dedup.seed]
+    return [sha256(language_file(config)), dedup.ngram, dedup.bands, dedup.rows, dedup.seed, *model_settings(config.signals)]
 
 
 def signals_batch(documents: pa.RecordBatch, kept: Sequence[Document], config: Config) -> pa.Table:
@@ -54,10 +69,15 @@ def signals_batch(documents: pa.RecordBatch, kept: Sequence[Document], config: C
         "doc_id": documents["doc_id"],
         "digest": documents["digest"],
         "bytes": _lengths(texts),
+        "domain": _domains(documents),
         "extraction_confidence": pa.array([document.confidence for document in kept], pa.float32()),
         "signature": _signatures(texts, config),
+        "licence_evidence": pa.array([document.licence_evidence for document in kept], pa.string()),
+        **_opt_outs(kept),
+        **_replaced(kept),
         **_languages(documents, config),
         **_by_name(text_signals.compute(texts)),
+        **model_batch(texts, config.signals),
     }
     return pa.table([columns[name] for name in schema.names], schema=schema)
 
@@ -72,13 +92,31 @@ def _lengths(texts: pa.StringArray) -> pa.Array:
     return pa.array(np.diff(offsets).astype(np.int64))
 
 
+def _domains(documents: pa.RecordBatch) -> pa.Array:
+    if documents["kind"][0].as_py() != "web":
+        return pa.nulls(documents.num_rows, pa.string())
+    return pa.array([registered_domain(locator) for locator in documents["locator"].to_pylist()], pa.string())
+
+
 def _languages(documents: pa.RecordBatch, config: Config) -> dict[str, pa.Array]:
-    """Language and its score; null for code."""
-    rows = documents.num_rows
+    """Language, its score, and what is in others; null for code."""
+    names = ("language", "language_score", "language_mixing_share")
     if documents["kind"][0].as_py() == "code":
-        return {"language": pa.nulls(rows, pa.string()), "language_score": pa.nulls(rows, pa.float32())}
-    languages, scores = language_model(config.signals.language_model).identify(documents["text"])
-    return {"language": pa.array(languages, pa.string()), "language_score": pa.array(scores)}
+        return {name: pa.nulls(documents.num_rows, pa.float32() if name != "language" else pa.string()) for name in names}
+    found = language_model(config).measure(documents["text"])
+    columns = (pa.array(found.codes, pa.string()), pa.array(found.scores), pa.array(found.mixing, from_pandas=True))
+    return dict(zip(names, columns, strict=True))
+
+
+def _opt_outs(kept: Sequence[Document]) -> dict[str, pa.Array]:
+    """1 where a page says it, 0 where it does not, null for what is no page."""
+    said = [document.opt_outs for document in kept]
+    return {name: pa.array([None if page is None else float(name in page) for page in said], pa.float32()) for name in OPT_OUTS}
+
+
+def _replaced(kept: Sequence[Document]) -> dict[str, pa.Array]:
+    spans = [[{"kind": span.kind, "start": span.start, "end": span.end} for span in document.replaced] for document in kept]
+    return {"replaced": pa.array(spans, REPLACED), "replacements": pa.array([float(len(row)) for row in spans], pa.float32())}
 
 
 def _signatures(texts: pa.StringArray, config: Config) -> pa.Array:
@@ -87,14 +125,34 @@ def _signatures(texts: pa.StringArray, config: Config) -> pa.Array:
     return pa.Array.from_buffers(pa.binary(minima.shape[1] * 4), len(texts), [None, pa.py_buffer(minima)])
 
 
+def language_file(config: Config) -> Path:
+    """Of the language model.
+
+    Raises:
+        ValueError: as `model_file`.
+    """
+    return model_file(config.signals.language_model, config.directory, config.signals.language_model_sha256)
+
+
+def language_model(config: Config) -> LanguageModel:
+    """The language model that a configuration names.
+
+    Raises:
+        ValueError: it is not there, cannot be fetched, or is no fastText classifier.
+    """
+    return _loaded(config.signals.language_model, config.directory, config.signals.language_model_sha256)
+
+
 @functools.lru_cache(maxsize=2)
-def language_model(name: str) -> LanguageModel:
-    """One copy for each process: the model takes 0.1 s and 1 MB (lid.176.ftz) to 1 GB."""
-    return LanguageModel.load(name)
+def _loaded(name: str, directory: Path, wanted: str | None) -> LanguageModel:
+    """One copy for each process: lid.176.ftz takes 0.05 s and 16 MB; a model of 1.6 GB is mapped and shared."""
+    return LanguageModel.load(model_file(name, directory, wanted))
 
 
 def compile_kernels(config: Config) -> None:
     """Compile what measures a text, where the machine has not kept it: 20 s that each worker would take at the same time otherwise."""
     texts = pa.array(["text"])
     text_signals.compute(texts)
+    load_models(config.signals)
     _signatures(texts, config)
+    language_model(config).measure(texts)

@@ -6,9 +6,9 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from pipeline.config import Config
+from pipeline.config import Config, stored
 from pipeline.progress import Progress
-from pipeline.run import Manifest, Receipt, Run, Unit, digest, sweep_partials
+from pipeline.run import CONFIGURATION, MANIFEST, PREVIOUS, Manifest, Receipt, Run, Unit, digest, sweep_partials, write_json
 from pipeline.runners import Told, run_units
 
 MEGABYTE = 1e6
@@ -72,12 +72,15 @@ def perform(stage: Stage, run: Run, config: Config) -> bool:
     units = stage.plan(run, config)
     fingerprint = digest([stage.name, sorted((unit.key, unit.fingerprint) for unit in units)])
     if run.is_current(stage.name, fingerprint):
+        # A guard may have become stricter, which makes no part stale.
+        _check(stage, run, config, run.need(stage.name))
         _say(f"{stage.name:<16} up to date: {stage.summary(run.need(stage.name))}")
         return False
     sweep_partials(run.path(stage.name))
     for folder in stage.folders:
         sweep_partials(run.path(folder))
     good = run.begin(stage.name, units)
+    write_json(run.path(stage.name, CONFIGURATION), stored(config))
     todo = [unit for unit in units if unit.key not in good]
     if good and todo:
         _say(f"{stage.name:<16} {len(good)} of {len(units)} parts are done already")
@@ -87,18 +90,22 @@ def perform(stage: Stage, run: Run, config: Config) -> bool:
     missing = {unit.key for unit in units} - parts.keys()
     assert not missing, f"{stage.name}: units without a receipt: {sorted(missing)[:3]}"
     manifest = run.finish(stage.name, fingerprint, parts, stage.folders)
-    try:
-        stage.check(run, config, manifest)
-    except ValueError:
-        # A stage that does not pass its check must not count as done.
-        run.path(stage.name, "_manifest.json").rename(run.path(stage.name, "_previous.json"))
-        raise
+    _check(stage, run, config, manifest)
     run.log(
         {"stage": stage.name, "wall_s": round(progress.wall_s, 2), "cpu_s": round(progress.cpu_s, 2)}
         | {"peak_mb": round(progress.peak_bytes / MEGABYTE), "units": len(todo), "totals": manifest.totals}
     )
     _say(f"{stage.name:<16} {stage.summary(manifest)}  [{progress.wall_s:.1f} s, {progress.peak_bytes / MEGABYTE:,.0f} MB]")
     return True
+
+
+def _check(stage: Stage, run: Run, config: Config, manifest: Manifest) -> None:
+    """A stage that does not pass its check must not count as done."""
+    try:
+        stage.check(run, config, manifest)
+    except ValueError:
+        run.path(stage.name, MANIFEST).rename(run.path(stage.name, PREVIOUS))
+        raise
 
 
 def _say(text: str) -> None:

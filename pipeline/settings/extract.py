@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date
 from typing import Literal
 
 from pydantic import Field, field_validator
 
 from filters import url_rules
-from pipeline.settings.section import MEBIBYTE, Section, Share
+from filters.privacy import KINDS, PersonalKind
+from pipeline.settings.section import MEBIBYTE, Kind, Section, Share
+
+# Prose of any age: 0 false hits in 63 MB of novels, so old books lose nothing. In code a number is a constant and an IP address mostly a
+# configuration's, but the e-mail address in a file's head is a person's as anywhere.
+DEFAULT_PERSONAL: Mapping[Kind, tuple[PersonalKind, ...]] = {"web": KINDS, "book": KINDS, "table": KINDS, "code": ("email",)}
 
 
 class UrlScreen(Section):
@@ -59,6 +65,20 @@ class Screen(Section):
     """Words of the plain text, each character of a script without spaces counting as one."""
 
 
+class PersonalData(Section):
+    """What becomes of personal data, before text is first written."""
+
+    action: Literal["replace", "reject", "keep"] = "replace"
+    """It is replaced by `<personal:KIND>`, or its record is a reject, or it stays."""
+    kinds: Mapping[Kind, tuple[PersonalKind, ...]] = DEFAULT_PERSONAL
+    """What is looked for, by kind of source. A kind that is not named keeps its default; an empty list is nothing."""
+
+    @field_validator("kinds")
+    @classmethod
+    def _others_as_by_default(cls, kinds: Mapping[Kind, tuple[PersonalKind, ...]]) -> Mapping[Kind, tuple[PersonalKind, ...]]:
+        return {**DEFAULT_PERSONAL, **kinds}
+
+
 class Extract(Section):
     """From records to documents and signals."""
 
@@ -77,7 +97,8 @@ class Extract(Section):
     isolate: bool = True
     """Whether libraries parse pages in a process of their own, where a page that crashes one or spins is that page's reject."""
     secrets: Literal["redact", "reject", "keep"] = "redact"
-    """Of code: a token, private key or password is replaced by `<secret:KIND>`, or the file is a reject, or it stays."""
+    """A token, private key or password is replaced by `<secret:KIND>`, or its record is a reject, or it stays."""
+    personal_data: PersonalData = PersonalData()
     max_record_bytes: int = Field(default=64 * MEBIBYTE, ge=1)
     """A longer record, after decompression, is a reject."""
     max_html_bytes: int = Field(default=8 * MEBIBYTE, ge=1)

@@ -192,7 +192,6 @@ def _counted(
     judged = judge(file, read, extract)
     if judged.reason:
         return Reject(locator, judged.reason, judged.error, 0, file.size)
-    tally.secrets.update(judged.secrets)
     licence = file_licence(judged.text)
     if licence == UNKNOWN:
         licence = licences.of(file.path.rpartition("/")[0]) or source.licence

@@ -1,18 +1,17 @@
 """One file of source code: its text and language, or the reason why it is none.
 
 In:  a file's path, size and bytes, from a folder, a commit or an archive.
-Out: text of a known language, notebooks as percent scripts, with secrets replaced.
+Out: text of a known language, notebooks as percent scripts.
 Lost: nothing in silence. Reasons: too long, vendored, generated, minified, unreadable, binary, broken notebook, empty, licence text,
-     secrets, and a language that is not known.
+     and a language that is not known.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 
-from filters.secrets import find_secrets, redact
 from filters.text import normalise_text
 from pipeline.settings.extract import Extract
 from pipeline.sources.book import NotABook
@@ -71,8 +70,6 @@ class Judged:
     error: str = ""
     text: str = ""
     language: str = ""
-    secrets: Mapping[str, int] = field(default_factory=dict)
-    """How many of each kind were replaced in the text."""
 
 
 def judge(file: File, read: Callable[[File], bytes], extract: Extract) -> Judged:
@@ -81,7 +78,7 @@ def judge(file: File, read: Callable[[File], bytes], extract: Extract) -> Judged
     Args:
         file: one that was not refused when it was listed.
         read: gives its bytes, or raises one of `UNREADABLE`.
-        extract: `max_record_bytes` and what is done with secrets.
+        extract: `max_record_bytes`.
     """
     last, most = file.path.rpartition("/")[2], extract.max_record_bytes
     if file.size > most:
@@ -107,7 +104,7 @@ def judge(file: File, read: Callable[[File], bytes], extract: Extract) -> Judged
     if LICENCE_NAME.fullmatch(last) and suffix_of(last).lower() in {"", ".txt", ".md", ".rst"}:
         return Judged("licence text")
     if last.lower().endswith(".ipynb"):
-        return _notebook(text, extract)
+        return _notebook(text)
     language = language_of(last, text[:CONTENT_CHARACTERS])
     if language is None:
         suffix = suffix_of(last)
@@ -116,7 +113,7 @@ def judge(file: File, read: Callable[[File], bytes], extract: Extract) -> Judged
         return Judged("generated", marker)
     if language in {"JavaScript", "CSS"} and len(text) > 1000 and len(text) / (text.count("\n") + 1) > MINIFIED_LINE:
         return Judged("minified", f"{len(text) / (text.count(chr(10)) + 1):.0f} characters per line")
-    return _without_secrets(text, language, extract)
+    return Judged(text=text, language=language)
 
 
 def _refused_by_name(path: str) -> Judged | None:
@@ -130,7 +127,7 @@ def _refused_by_name(path: str) -> Judged | None:
     return None
 
 
-def _notebook(text: str, extract: Extract) -> Judged:
+def _notebook(text: str) -> Judged:
     try:
         book = read_notebook(text)
     except NotANotebook as error:
@@ -139,17 +136,7 @@ def _notebook(text: str, extract: Extract) -> Judged:
     plain = normalise_text(book.text)
     if not plain.strip():
         return Judged("empty", "no cell holds anything")
-    return _without_secrets(plain, f"Jupyter Notebook ({book.language})", extract)
-
-
-def _without_secrets(text: str, language: str, extract: Extract) -> Judged:
-    if extract.secrets == "keep":
-        return Judged(text=text, language=language)
-    if extract.secrets == "reject":
-        kinds = sorted({secret.kind for secret in find_secrets(text)})
-        return Judged("secrets", ", ".join(kinds)) if kinds else Judged(text=text, language=language)
-    clean, counts = redact(text)
-    return Judged(text=clean, language=language, secrets=counts)
+    return Judged(text=plain, language=f"Jupyter Notebook ({book.language})")
 
 
 def _generated_by(text: str) -> str:

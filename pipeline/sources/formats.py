@@ -10,7 +10,8 @@ from dataclasses import replace
 from pathlib import PurePosixPath
 
 from filters.charset import MARKS
-from filters.licence import UNKNOWN, page_licence
+from filters.licence import UNKNOWN
+from filters.page_licence import page_licence
 from filters.text import normalise_text
 from pipeline.settings.extract import Extract
 from pipeline.sources import aozora, gutenberg
@@ -119,7 +120,7 @@ def _read_html(data: bytes, extract: Extract) -> Book:
     def said(*names: str) -> str | None:
         return next((meta[name] for name in names if meta.get(name)), None)
 
-    licence = page_licence(data.decode("latin-1"))
+    licence = page_licence(data.decode("latin-1")).licence
     book = Book(
         normalise_text(text_of(root, XHTML)),
         title=plain(title) or None,

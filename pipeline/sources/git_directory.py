@@ -17,8 +17,9 @@ READ_FILES = ("HEAD", "config", "config.worktree", "packed-refs", "shallow", "co
 READ_FOLDERS = ("refs", "objects", "info", "reftable")
 CONFIG_BYTES = 1 << 20
 
-_INCLUDE = re.compile(rb"^\s*\[\s*include", re.IGNORECASE | re.MULTILINE)
-_WORKTREE = re.compile(r"^\s*worktree\s*=\s*(.{1,4000})$", re.IGNORECASE | re.MULTILINE)
+# Git also reads a section that begins behind another one on its line. Possessive and within a line: a megabyte of blanks stays linear.
+_INCLUDE = re.compile(rb"\[\s*+include", re.IGNORECASE)
+_WORKTREE = re.compile(r"^[^\S\n]*+worktree[^\S\n]*+=[^\S\n]*+(.{1,4000})$", re.IGNORECASE | re.MULTILINE)
 
 
 def leads_out(repository: Path) -> str:

@@ -16,6 +16,14 @@ from protego import Protego
 # In the order in which they name a refusal. noimageai and noimageindex are of pictures, which are never taken.
 REFUSED = ("noindex", "none", "noarchive", "noai")
 LOCATIONS = 1000
+OPT_OUTS: dict[str, str] = {
+    "noindex": "1 where the page's robots directives say noindex or none",
+    "nofollow": "1 where they say nofollow or none",
+    "noarchive": "1 where they say noarchive",
+    "noai": "1 where they say noai",
+    "tdm_reservation": "1 where the page reserves text and data mining",
+}
+"""What a page may say against its use, each a signal of web pages, and what it says."""
 
 
 def agent_token(user_agent: str) -> str:
@@ -53,6 +61,15 @@ def tdm_reserved(headers: Mapping[str, str], metas: Iterable[tuple[str, str]]) -
     """Whether a page reserves text and data mining: its meta element decides, else its header."""
     stated = [content for name, content in metas if name == "tdm-reservation"] or [headers.get("tdm-reservation", "")]
     return any(value.strip() == "1" for value in stated)
+
+
+def opt_outs(headers: Mapping[str, str], metas: Iterable[tuple[str, str]], user_agent: str) -> frozenset[str]:
+    """Which of `OPT_OUTS` a page says; arguments as of `page_refusal`."""
+    metas = list(metas)
+    said = directives(headers, metas, user_agent)
+    if "none" in said:
+        said |= {"noindex", "nofollow"}
+    return said.intersection(OPT_OUTS) | ({"tdm_reservation"} if tdm_reserved(headers, metas) else frozenset())
 
 
 def page_refusal(headers: Mapping[str, str], metas: Iterable[tuple[str, str]], user_agent: str) -> tuple[str, str] | None:

@@ -22,13 +22,14 @@ from filters.extractor.render import plain_bytes
 from filters.extractor.scan import scan
 from filters.html import TooComplex, resiliparse_text, too_complex, trafilatura_text
 from filters.language import LanguageModel
-from filters.licence import UNKNOWN, page_licence
+from filters.licence import UNKNOWN
+from filters.page_licence import PageLicence, page_licence
 from filters.text import normalise_text
 from pipeline.settings.extract import Extract
 from pipeline.settings.sources import Source
 from pipeline.sources import sandbox
 from pipeline.sources.http_message import PayloadError
-from pipeline.sources.opt_out import page_refusal
+from pipeline.sources.opt_out import opt_outs, page_refusal
 from pipeline.sources.records import Document, Reject
 from pipeline.sources.screen import payload_digest, screen_payload, screen_text, screen_url
 from pipeline.sources.warc import WebRecord
@@ -45,7 +46,6 @@ REPLACEMENT = b"\xef\xbf\xbd"
 # 8 MiB of "<p>a" would be two million blocks, and 1.6 GB of features; the largest real page seen has 21,098 blocks and 130,000 tags.
 MOST_TAGS = 400_000
 MOST_BLOCKS = 100_000
-CREATIVE_COMMONS = b"creativecommons.org/"
 
 _DATE = re.compile(r"\d{4}(?:-(?:0[1-9]|1[0-2])(?:-(?:0[1-9]|[12]\d|3[01])(?:T[\d:.]{5,20}Z?)?)?)?$")
 _MEDIA_TYPE = re.compile(r"[a-z0-9.+-]{1,40}/[a-z0-9.+-]{1,80}")
@@ -106,12 +106,12 @@ def page_document(record: WebRecord, extract: Extract, source: Source, language_
         return reject(*found)
     if not found.text:
         return reject("no main text")
-    licence = page_licence(html.decode()) if kind in HTML and CREATIVE_COMMONS in html else UNKNOWN
+    stated = page_licence(html.decode()) if kind in HTML else PageLicence(UNKNOWN, "none")
     return Document(
         locator=record.url,
         text=found.text,
         title=found.head.title,
-        licence=licence if licence != UNKNOWN else source.licence,
+        licence=stated.licence if stated.licence != UNKNOWN else source.licence,
         date=found.head.date or (record.date if record.date and _DATE.match(record.date) else None),
         offset=record.offset,
         length=record.length,
@@ -119,6 +119,8 @@ def page_document(record: WebRecord, extract: Extract, source: Source, language_
         stated_language=found.head.language,
         confidence=found.confidence,
         payload_digest=digest,
+        opt_outs=opt_outs(record.headers, found.head.opt_outs, AGENT),
+        licence_evidence=stated.evidence,
     )
 
 

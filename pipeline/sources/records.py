@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 
+from filters.privacy import Span
+
 
 @dataclass(frozen=True, slots=True)
 class Document:
@@ -35,6 +37,12 @@ class Document:
     """Of the extractor that its text is the main text, 0 to 1; None where nothing had to be chosen."""
     payload_digest: bytes | None = None
     """Of a web page: xxh3-128 of its decoded payload."""
+    replaced: tuple[Span, ...] = ()
+    """Placeholders in the text, as ranges of its UTF-8; kinds are `personal:KIND` and `secret:KIND`."""
+    opt_outs: frozenset[str] | None = None
+    """Of a web page: which of `opt_out.OPT_OUTS` it says; None for other kinds."""
+    licence_evidence: str | None = None
+    """Of a web page: one of `filters.page_licence.EVIDENCE`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,3 +67,5 @@ class Tally:
     bytes: int = field(default=0)
     secrets: Counter[str] = field(default_factory=Counter)
     """Secrets replaced in documents, by kind."""
+    personal_data: Counter[str] = field(default_factory=Counter)
+    """The same of personal data."""

@@ -18,23 +18,27 @@ import xxhash
 from filters.digests import digests
 from filters.extractor.model import SHIPPED, block_model
 from filters.extractor.page import extract_page
+from filters.privacy import KINDS
 from pipeline.config import Config
+from pipeline.rules import check_rules
 from pipeline.run import Heartbeat, Manifest, PartWriter, Run
-from pipeline.schema import DOCUMENTS, REJECTS
+from pipeline.schema import DOCUMENTS, REJECTS, document_id
 from pipeline.settings.sources import Source
 from pipeline.signals import compile_kernels, language_model, signals_batch, signals_schema, signals_settings
 from pipeline.sources import books, code, pages, saved, screen, tables, warc
+from pipeline.sources.private import redacted, without_private
 from pipeline.sources.records import Document, Outcome, Reject, Tally
 from pipeline.sources.units import SourceUnit, plan_units
 from pipeline.sources.warc import WebRecord
 from pipeline.stage import Job, Stage
 
-VERSION = 2
+VERSION = 3
 BATCH_ROWS, BATCH_CHARACTERS = 1000, 16 << 20
 
 
 def plan(run: Run, config: Config) -> Sequence[SourceUnit]:
     """A unit per large file or range of one, or group of small ones."""
+    check_rules(config)  # before hours of extraction rather than after
     settings = [
         VERSION,
         config.extract.model_dump(mode="json", exclude={"split_bytes"}),
@@ -59,7 +63,7 @@ def _model_digest(config: Config) -> str:
 def outcomes(unit: SourceUnit, source: Source, config: Config, tally: Tally) -> Iterator[tuple[str, Outcome]]:
     """Each record's input path and what became of it."""
     if unit.kind == "web":
-        model = language_model(config.signals.language_model) if config.extract.screen.languages else None
+        model = language_model(config) if config.extract.screen.languages else None
         screen.load(config.extract.screen, model)
         for path in unit.paths:
             for record in web_records(path, tally, config.extract.max_record_bytes, unit.begin, unit.end, unit.stamp):
@@ -110,7 +114,8 @@ def extract_unit(unit: SourceUnit, run: Run, config: Config) -> None:
         PartWriter(run.part("signals", unit.key), signals_schema(config)) as signals,
         PartWriter(run.part("rejects/extract", unit.key), REJECTS) as rejects,
     ):
-        for batch in _batches(_beating(_under_contract(outcomes(unit, source, config, tally), source, config), tally, beat)):
+        stream = _under_contract(outcomes(unit, source, config, tally), source, config)
+        for batch in _batches(_beating(without_private(stream, source, config.extract, tally), tally, beat)):
             kept = [(run.name(path), outcome) for path, outcome in batch if isinstance(outcome, Document)]
             refused = [(run.name(path), outcome) for path, outcome in batch if isinstance(outcome, Reject)]
             if kept:
@@ -136,7 +141,8 @@ def extract_unit(unit: SourceUnit, run: Run, config: Config) -> None:
         "documents": documents.rows,
         "text_bytes": text_bytes,
         "rejects": reasons,
-    } | ({"secrets": dict(sorted(tally.secrets.items()))} if tally.secrets else {})
+    }
+    counts |= {name: dict(sorted(found.items())) for name in ("secrets", "personal_data") if (found := getattr(tally, name))}
     run.give_receipt("extract", unit, [documents.path, signals.path, rejects.path], {"sources": {source.name: counts}})
 
 
@@ -190,11 +196,6 @@ def rejects_batch(stage: str, source: Source, refused: Iterable[tuple[str, Rejec
     return pa.RecordBatch.from_pylist(rows, schema=REJECTS)
 
 
-def document_id(source: str, locator: str) -> bytes:
-    """xxh3-128 of source and locator, 16 bytes."""
-    return xxhash.xxh3_128_digest(f"{source}\n{locator}".encode())
-
-
 def check(_run: Run, _config: Config, manifest: Manifest) -> None:
     """Some source gave some document."""
     if not any(counts["documents"] for counts in manifest.totals.get("sources", {}).values()):
@@ -240,7 +241,7 @@ def _printable(text: str) -> str:
 
 def _work(job: Job) -> None:
     # Read the model and the screen's lists here first, so that a wrong path is one line before any worker starts.
-    screen.load(job.config.extract.screen, language_model(job.config.signals.language_model))
+    screen.load(job.config.extract.screen, language_model(job.config))
     if job.units:
         _compile(job.config)
     job.each(job.units, extract_unit)
@@ -250,6 +251,7 @@ def _compile(config: Config) -> None:
     """Compile the kernels here, where the machine has not kept them: 30 s that each worker would take at the same time otherwise."""
     if any(source.kind == "web" for source in config.sources):
         extract_page(b"<p>text</p>")
+    redacted("1:a@", KINDS, secrets=True)
     compile_kernels(config)
 
 

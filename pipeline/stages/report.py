@@ -17,7 +17,7 @@ from pipeline.config import Config
 from pipeline.run import Manifest, Run, Unit, add_counts, digest, partial, publish
 from pipeline.stage import Job, Stage, of_one_unit
 
-VERSION = 1
+VERSION = 2
 READ = ("crawl", "extract", "filter", "dedup", "train-tokenizer", "tokenize", "train", "evaluate", "generate")
 MOST_RULES = 12  # per stage and source; the rest is summed in one row
 
@@ -79,6 +79,18 @@ def sections(run: Run) -> list[tuple[str, list[Bar], dict[str, Any] | None]]:
     return rows if len(names) > 1 else rows[:1]
 
 
+def replacements(run: Run) -> list[tuple[str, str, int]]:
+    """Source, kind and number of the secrets and personal data that were replaced in texts."""
+    sources = run.need("extract").totals["sources"]
+    found = {"secret": "secrets", "personal": "personal_data"}
+    return [
+        (source, f"{name}:{kind}", count)
+        for source, counts in sorted(sources.items())
+        for name, key in found.items()
+        for kind, count in counts.get(key, {}).items()
+    ]
+
+
 def curve(metrics: Sequence[Mapping[str, Any]], key: str, width: int, height: int, limits: tuple[float, float]) -> str:
     """Points of an SVG polyline of one metric over the steps."""
     rows = [row for row in metrics if row.get(key) is not None]
@@ -113,6 +125,7 @@ def render(run: Run, config: Config) -> str:
         config=config,
         sections=sections(run),
         crawl=run.manifest("crawl"),
+        replacements=replacements(run),
         tokenizer=_json(run, "tokenizer", "report.json"),
         curves=curves if metrics else None,
         limits=limits,

@@ -7,7 +7,9 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from filters.language import UNKNOWN, LanguageModel, bundled_model, excerpt, pieces
+from filters.language import UNKNOWN, LanguageModel, bundled_model, pieces
+from filters.language_cues import settled
+from tests.filters import fasttext_models
 
 SENTENCES = {
     "en": "All human beings are born free and equal in dignity and rights.",
@@ -39,17 +41,66 @@ def test_a_text_is_judged_alone_and_line_feeds_do_not_matter(model):
     np.testing.assert_array_equal(together[1], np.concatenate([scores for _, scores in apart]))
     assert together[0][5] == "de"
     assert together[1][5] == together[1][1]
-    assert together[0][6:8] == [UNKNOWN, UNKNOWN]
-    assert list(together[1][6:8]) == [0, 0]
+    assert together[0][6:] == [UNKNOWN] * 4
+    assert list(together[1][6:]) == [0] * 4
 
 
 def test_a_long_text_is_judged_by_more_than_its_beginning(model):
     """An English licence in front of a German book does not make it English."""
-    text = SENTENCES["en"] * 30 + "\n" + SENTENCES["de"] * 2000
-    assert len(excerpt(text)) < 4100
-    assert SENTENCES["de"] in excerpt(text)
+    text = SENTENCES["en"] * 5 + "\n" + SENTENCES["de"] * 2000
     assert model.identify([text])[0] == ["de"]
     assert model.identify(["x" * 50_000_000])[1].shape == (1,)
+
+
+def test_the_share_in_other_languages(model):
+    """Paragraphs are judged one by one; short ones and those of the text's own language do not count as others."""
+    english, german, russian = (SENTENCES[code] * 3 for code in ("en", "de", "ru"))
+    texts = [
+        "\n".join([english] * 8),
+        "\n".join([english] * 6 + [german] * 2),
+        "\n".join([english, "short"] * 6 + [german, russian]),
+        "\n".join(["Alle Menschen sind frei."] * 30),
+        "",
+        "\n".join(["1234567890 " * 20] * 8),
+        english + "\n" + german,
+    ]
+    found = model.measure(pa.array(texts)).mixing
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(found[[0, 1]], [0, 0.25], atol=0.05)
+    assert 0.15 < found[2] < 0.4
+    assert np.isnan(found[[3, 4, 5]]).all()
+    assert 0.4 < found[6] < 0.6
+
+
+def test_nothing_depends_on_the_batch(model):
+    texts = pa.array([*SENTENCES.values(), "\n".join(list(SENTENCES.values()) * 9), "ok", None, ""] * 20)
+    whole = model.measure(texts)
+    apart = [model.measure(texts.slice(start, 7)) for start in range(0, len(texts), 7)]
+    assert whole.codes == [code for part in apart for code in part.codes]
+    np.testing.assert_array_equal(whole.scores, np.concatenate([part.scores for part in apart]))
+    np.testing.assert_array_equal(whole.mixing, np.concatenate([part.mixing for part in apart]))
+    assert (whole.codes, list(whole.scores)) == (model.identify(texts)[0], list(model.identify(texts)[1]))
+
+
+def test_addresses_and_numbers_say_nothing_of_the_language(model):
+    clean = model.identify([SENTENCES["de"] * 4])
+    noisy = model.identify([(SENTENCES["de"] + " https://www.example.com/all/human/beings www.are.born 12345 free@and.equal | * ") * 4])
+    assert noisy[0] == clean[0] == ["de"]
+
+
+def test_words_of_close_languages():
+    assert settled("bs", "svatko ima pravo na obitelj i suradnju") == "hr"
+    assert settled("hr", "svako ima pravo na porodicu i saradnju gdje živi") == "bs"
+    assert settled("ms", "karena itu bahwa") == "id"
+    assert settled("id", "kerana itu bahawa") == "ms"
+    assert settled("hr", "pravo na rad") == "hr"
+
+
+def test_another_model_answers_in_its_own_labels(tmp_path):
+    (tmp_path / "model.bin").write_bytes(fasttext_models.model("softmax"))
+    other = LanguageModel.load(tmp_path / "model.bin")
+    assert set(other.identify(list(SENTENCES.values()))[0]) <= set(other.labels)
+    assert other.measure(pa.array(["", "A b"])).codes[0] == UNKNOWN
 
 
 def test_pieces_reach_over_the_whole_text():

@@ -8,31 +8,25 @@ from pathlib import Path
 
 import pytest
 
-from filters.licence import file_licence, licence_of_text, page_licence
+from filters.licence import file_licence, licence_of_text, licence_of_url
 
 
 @pytest.mark.parametrize(
-    ("html", "licence"),
+    ("url", "licence"),
     [
-        ('<a rel="license" href="https://creativecommons.org/licenses/by-sa/4.0/">CC</a>', "CC-BY-SA-4.0"),
-        ('<a href="http://creativecommons.org/licenses/by/3.0/de/deed.de" rel=license>CC</a>', "CC-BY-3.0-DE"),
-        ('<a href="https://creativecommons.org/licenses/by-nc-nd/2.5/pl/">CC</a>', "CC-BY-NC-ND-2.5"),
-        ('<link rel="license" href="//creativecommons.org/publicdomain/zero/1.0/">', "CC0-1.0"),
-        # The page's own licence is the marked one, the other is a picture's.
-        (
-            '<a href="https://creativecommons.org/licenses/by/2.0/">photo</a><a rel="license" href="https://creativecommons.org/licenses/by-sa/3.0/">x</a>',
-            "CC-BY-SA-3.0",
-        ),
-        (
-            '<a href="https://creativecommons.org/licenses/by/2.0/">one</a><a href="https://creativecommons.org/licenses/by-sa/3.0/">two</a>',
-            "unknown",
-        ),
-        ("<p>All rights reserved</p>", "unknown"),
-        ('<a href="https://creativecommons.org/about">CC</a>', "unknown"),
+        ("https://creativecommons.org/licenses/by/3.0/de/deed.de", "CC-BY-3.0-DE"),
+        ("//creativecommons.org/publicdomain/zero/1.0/", "CC0-1.0"),
+        ("http://www.gnu.org/licenses/fdl-1.3.html", "GFDL-1.3-only"),
+        ("https://www.gnu.org/licenses/old-licenses/gpl-2.0.html", "GPL-2.0-only"),
+        ("http://www.apache.org/licenses/LICENSE-2.0", "Apache-2.0"),
+        ("https://opensource.org/licenses/MIT", "MIT"),
+        ("https://opensource.org/license/no-such-thing", "unknown"),
+        ("https://spdx.org/licenses/CC-BY-4.0.html", "CC-BY-4.0"),
+        ("https://example.org/licence", "unknown"),
     ],
 )
-def test_page_licence(html, licence):
-    assert page_licence(f"<html><body>{html}</body></html>") == licence
+def test_licence_of_url(url, licence):
+    assert licence_of_url(url) == licence
 
 
 @pytest.mark.parametrize(

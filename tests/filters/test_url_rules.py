@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from filters.url_rules import AddressList, EntryError, ListBuilder, UrlRules, entry_key
+from filters.url_rules import AddressList, EntryError, ListBuilder, UrlRules, entry_key, registered_domain
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -219,3 +219,22 @@ def test_every_list_of_ut1_is_read(shared_data):
     assert len(rules.block) > 90_000
     missed = [line for found in lines.values() for line in found[::50] if not rules.refusal(f"http://{line.decode('latin-1')}")]
     assert len(missed) <= 2
+
+
+@pytest.mark.parametrize(
+    ("url", "domain"),
+    [
+        ("http://a.b.example.co.uk/x", "example.co.uk"),
+        ("https://User.GitHub.io/", "user.github.io"),
+        ("http://co.uk/", "co.uk"),
+        ("http://bücher.de:8080/", "xn--bcher-kva.de"),
+        ("http://127.0.0.1:80/x", "127.0.0.1"),
+        ("http://[::1]/", "::1"),
+        ("http://localhost/", "localhost"),
+        ("http://[bad/", None),
+        ("http://a b/", None),
+        ("archive.zip!member", None),
+    ],
+)
+def test_the_domain_of_an_address_is_what_was_registered(url, domain):
+    assert registered_domain(url) == domain

@@ -23,8 +23,8 @@ TINY_MODEL = {
     "layers": 2, "dimension": 32, "heads": 2, "key_value_heads": 1, "feed_forward": 64, "row_tokens": 64, "batch_rows": 4,
     "steps": 40, "log_every": 5, "validate_every": 20, "checkpoint_every": 10,
 }  # fmt: skip
-# What depends on the clock or on where a run was cut: everything else has to be equal.
-LOGS = {"log.jsonl", ".lock", "metrics.jsonl"}
+# What depends on the clock or on where a run was cut, and the configuration as it was given: everything else has to be equal.
+LOGS = {"log.jsonl", ".lock", "metrics.jsonl", "_config.json"}
 
 
 def long_topics() -> list[tuple[str, str]]:

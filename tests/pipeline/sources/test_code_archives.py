@@ -20,6 +20,7 @@ from pipeline.run import Run
 from pipeline.settings.extract import Extract
 from pipeline.sources import code
 from pipeline.sources.notebook import read_notebook
+from pipeline.sources.private import without_private
 from pipeline.sources.records import Document, Outcome, Reject, Tally
 from pipeline.stage import perform
 from pipeline.stages.extract import EXTRACT
@@ -194,11 +195,17 @@ NOTEBOOK = {
 }
 
 
+def clean(root, extract, tally):
+    """What the stage makes of a tree: read, then without secrets."""
+    read = (("", outcome) for outcome in code.outcomes(root, source(), extract, tally))
+    return [outcome for _, outcome in without_private(read, source(), extract, tally)]
+
+
 def test_notebooks_become_scripts_without_outputs(tmp_path):
     text = "# %% [markdown]\n# # Gears\n# How they turn.\n\n# %%\nx = 1\nprint(x)\n\n# %%\nkey = '<secret:aws-key>'\n"
     write(tmp_path / "x", {b"a.ipynb": json.dumps(NOTEBOOK).encode(), b"b.ipynb": b'{"cells": []}', b"c.ipynb": b"[" * 100_000})
     tally = Tally()
-    found = {outcome.locator: outcome for outcome in code.outcomes(tmp_path / "x", source(), Extract(), tally)}
+    found = {outcome.locator: outcome for outcome in clean(tmp_path / "x", Extract(), tally)}
     assert (found["x/a.ipynb"].text, found["x/a.ipynb"].stated_language) == (text, "Jupyter Notebook (python)")
     assert (found["x/b.ipynb"].reason, found["x/c.ipynb"].reason) == ("empty", "broken notebook")
     assert tally.secrets == {"aws-key": 1}
@@ -210,7 +217,7 @@ def test_notebooks_become_scripts_without_outputs(tmp_path):
 def test_secrets_are_replaced_rejected_or_kept_as_the_configuration_says(tmp_path):
     files = {b"a.py": f"key = '{KEY}'\n".encode(), b"b.py": b"x = 1\n"}
     root = write(tmp_path / "x", files)
-    found = {name: list(code.outcomes(root, source(), Extract(secrets=name), Tally())) for name in ("redact", "reject", "keep")}
+    found = {name: clean(root, Extract(secrets=name), Tally()) for name in ("redact", "reject", "keep")}
     assert [outcome.text for outcome in found["redact"]] == ["key = '<secret:aws-key>'\n", "x = 1\n"]
     assert [outcome.text for outcome in found["keep"]] == [f"key = '{KEY}'\n", "x = 1\n"]
     assert found["reject"][0] == Reject("x/a.py", "secrets", "aws-key", 0, len(files[b"a.py"]))

@@ -86,7 +86,7 @@ def test_a_common_folder_elsewhere(repository, private):
     assert "commondir" in refused(repository)
 
 
-@pytest.mark.parametrize("section", ["[include]\n\tpath = {}\n", '[includeIf "gitdir:/"]\n\tpath = {}\n', "  [INCLUDE] path = {}\n"])
+@pytest.mark.parametrize("section", ["[include]\n\tpath = {}\n", '[includeIf "gitdir:/"]\n\tpath = {}\n', "  [INCLUDE] path = {}\n", "[core] [include]\n\tpath = {}\n"])
 def test_configuration_of_other_files(tmp_path, repository, section):
     """A pipe among them would be waited for without end."""
     os.mkfifo(tmp_path / "pipe")

@@ -138,3 +138,17 @@ def test_what_a_page_says_about_its_use_is_heeded_by_one_setting(head, headers, 
     found = page_document(page, Extract(), SOURCE)
     assert (found.reason if isinstance(found, Reject) else None) == reason
     assert isinstance(page_document(page, Extract(respect_opt_outs=False), SOURCE), Document)
+
+
+@pytest.mark.parametrize(
+    ("head", "headers", "said"),
+    [
+        ("", {}, set()),
+        ("<meta name=robots content=none>", {}, {"noindex", "nofollow"}),
+        ("<meta name=robots content='noarchive, noai'>", {"tdm_reservation": "1"}, {"noarchive", "noai", "tdm_reservation"}),
+        ("", {"x_robots_tag": "nofollow"}, {"nofollow"}),
+    ],
+)
+def test_what_a_page_says_about_its_use_is_recorded_where_it_is_not_heeded(head, headers, said):
+    page = record(ARTICLE.replace(b"<head>", b"<head>" + head.encode()), **headers)
+    assert page_document(page, Extract(respect_opt_outs=False), SOURCE).opt_outs == said
