@@ -58,7 +58,9 @@ def matches(texts: pa.StringArray, index: Index) -> pa.ListArray:
     same[1:] = np.all([np.diff(column[order]) == 0 for column in (document, start, items, ngrams)], axis=0)
     order = order[~same]
     columns = [index.sets[items], index.numbers[items], index.sizes[items], ngrams, start.astype(np.int32), end.astype(np.int32)]
-    values = pa.StructArray.from_arrays([pa.array(column[order], field.type) for column, field in zip(columns, MATCH, strict=True)], fields=list(MATCH))
+    values = pa.StructArray.from_arrays(
+        [pa.array(column[order], field.type) for column, field in zip(columns, MATCH, strict=True)], fields=list(MATCH)
+    )
     ends = np.concatenate([[0], np.cumsum(np.bincount(document[order], minlength=len(texts)))])
     return pa.ListArray.from_arrays(pa.array(ends, pa.int32()), values)
 
@@ -141,7 +143,9 @@ def judge(column: pa.ListArray, frequent: npt.NDArray[np.uint64], above: float) 
     ngrams = values.field("ngram").to_numpy(zero_copy_only=False)
     counted = np.flatnonzero(~np.isin(ngrams, frequent))
     owners, ngrams = owners[counted], ngrams[counted]
-    sets, items, of, start, end = (values.field(name).to_numpy(zero_copy_only=False)[counted] for name in ("set", "item", "of", "start", "end"))
+    sets, items, of, start, end = (
+        values.field(name).to_numpy(zero_copy_only=False)[counted] for name in ("set", "item", "of", "start", "end")
+    )
     order = np.lexsort((ngrams, items, sets, owners))
     new_item = _changes(order, owners, sets, items)
     new_ngram = new_item | _changes(order, ngrams)

@@ -41,7 +41,9 @@ WAYS = ("by n-grams", "by answer", "too short", "short without an answer", "temp
 _BATCH_CHARACTERS = 1 << 24
 # What harnesses put around a question and a leaked copy of it has not: labels at the begin of a line and at the end of all, a category in
 # capitals ("WORLD HISTORY: In 1199 …"), and a list of choices.
-_LABELS = re.compile(r"^[ \t]*(?:question|q|context|passage|sentence|problem|query|goal|answer|a|答案)[ \t]*[:：]", re.IGNORECASE | re.MULTILINE)
+_LABELS = re.compile(
+    r"^[ \t]*(?:question|q|context|passage|sentence|problem|query|goal|answer|a|答案)[ \t]*[:：]", re.IGNORECASE | re.MULTILINE
+)
 _LAST_LABEL = re.compile(r"\s(?:answer|a)[:：]\s*\Z", re.IGNORECASE)
 _CATEGORY = re.compile(r"\A\s*[A-Z][A-Z0-9 &'!,.\-]{2,60}:")
 _CHOICES = re.compile(r"^[ \t]*(?:answer )?(?:choices|options)[ \t]*:", re.IGNORECASE | re.MULTILINE)
@@ -103,7 +105,9 @@ def index_of(items: Sequence[Item], ngram: int = NGRAM) -> Index:
     ways[lengths >= ngram] = BY_NGRAMS
     ways[lengths < LEAST_WORDS] = TOO_SHORT
     keys, owners = all_ngram_keys(words, offsets, ngram)
-    pairs = np.unique(np.rec.fromarrays([keys, owners], names="key,item")) if len(keys) else np.rec.fromarrays([keys, owners], names="key,item")
+    pairs = (
+        np.unique(np.rec.fromarrays([keys, owners], names="key,item")) if len(keys) else np.rec.fromarrays([keys, owners], names="key,item")
+    )
     keys, starts, counts = np.unique(pairs["key"], return_index=True, return_counts=True)
     own = counts <= MOST_ITEMS
     postings = pairs["item"][np.repeat(own, counts)].astype(np.int32)
