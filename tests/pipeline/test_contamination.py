@@ -59,7 +59,7 @@ def test_contaminated_documents_are_dropped_cut_or_marked(tmp_path: Path) -> Non
     run = Run(load(config).directory)
     rows = pq.read_table(run.path("decisions")).to_pylist()
     assert [row["keep"] for row in rows] == [True] * 12 + [False, False, True]
-    assert {(row["stage"], row["rule"], row["bound"]) for row in rows[12:14]} == {("filter", "contamination contamination_share", "<= 0.2")}
+    assert {(row["stage"], row["rule"], row["bound"]) for row in rows[12:14]} == {("filter", "contamination contamination_share", "<= 0.1")}
     assert [row["value"] for row in rows[12:14]] == [1, 1]
     report = json.loads(run.path("filter", "contamination.json").read_text())
     assert report["sets"] == [
