@@ -3,8 +3,8 @@ r"""Contamination: precision and recall on evaluation items planted in real text
     python -m benchmarks.contamination [--small] [--json FILE] [--data FOLDER]
 
 Each planting puts one item into a document of the corpus that had no match. Recall is of plantings whose item is found, precision of
-(document, item) pairs found that were planted; `natural` are the pairs found in text where nothing was planted. `ngram set` is a plain Python set of
-13-grams of `\\w+` words over whole items, any of which counts: the straightforward way.
+(document, item) pairs found that were planted; natural hits are the pairs found in text where nothing was planted. `ngram set` is a plain
+Python set of 13-grams of `\w+` words over the questions, any of which counts: the straightforward way.
 """
 
 from __future__ import annotations

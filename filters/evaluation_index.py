@@ -105,12 +105,14 @@ def index_of(items: Sequence[Item], ngram: int = NGRAM) -> Index:
     ways[lengths >= ngram] = BY_NGRAMS
     ways[lengths < LEAST_WORDS] = TOO_SHORT
     keys, owners = all_ngram_keys(words, offsets, ngram)
-    pairs = (
-        np.unique(np.rec.fromarrays([keys, owners], names="key,item")) if len(keys) else np.rec.fromarrays([keys, owners], names="key,item")
-    )
-    keys, starts, counts = np.unique(pairs["key"], return_index=True, return_counts=True)
+    order = np.lexsort((owners, keys))
+    keys, owners = keys[order], owners[order]
+    first = np.ones(len(keys), np.bool_)
+    first[1:] = (keys[1:] != keys[:-1]) | (owners[1:] != owners[:-1])
+    owners = owners[first]
+    keys, counts = np.unique(keys[first], return_counts=True)
     own = counts <= MOST_ITEMS
-    postings = pairs["item"][np.repeat(own, counts)].astype(np.int32)
+    postings = owners[np.repeat(own, counts)].astype(np.int32)
     sizes = np.bincount(postings, minlength=len(items)).astype(np.int32)
     ways[(ways == BY_NGRAMS) & (sizes == 0)] = TEMPLATE
     questions, marked, answers, answer_items, answer_questions = _by_answer(items, ways, words, offsets, int(own.sum()))
@@ -159,7 +161,7 @@ def _by_answer(
         ngrams,
         LEAST_WORDS,
         WINDOW,
-        np.unique((offsets[short + 1] - offsets[short])).astype(np.int64),
+        np.unique(offsets[short + 1] - offsets[short]).astype(np.int64),
         np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
         answer_keys[rows],
         answer_lengths[rows].astype(np.int64),

@@ -101,7 +101,7 @@ def _within(point: int, ranges: _Ranges) -> bool:
 
 
 def is_clustered(point: int) -> bool:
-    """Whether a code point lies in a block of a script without blanks whose words are several letters long: Thai, Lao, Khmer, Myanmar, Tai."""
+    """Whether a code point lies in a block of Thai, Lao, Khmer, Myanmar or Tai: no blanks, and words of several letters."""
     return _within(point, _CLUSTERED)
 
 

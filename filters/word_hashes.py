@@ -69,7 +69,8 @@ def next_word(
 @cache
 def phrase_classes() -> npt.NDArray[np.uint8]:
     """`filters.unicode.classes()` for lists of words, uint8 [0x110000]: marks belong to words, and every character of Thai, Lao, Khmer,
-    Myanmar and Tai, marks among them, is a word by itself, so that a phrase in a script without blanks is found as a plain substring."""
+    Myanmar and Tai, marks among them, is a word by itself, so that a phrase in a script without blanks is found as a plain substring.
+    """
     table = classes().copy()
     table[table & KIND == EXTEND] |= WORD
     clustered = np.fromiter((is_clustered(point) for point in range(CODE_POINTS)), np.bool_, CODE_POINTS)

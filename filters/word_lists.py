@@ -35,7 +35,7 @@ class WordList:
         texts = list(entries)
         hashes, offsets = word_hashes(pa.array(texts, pa.string()), phrase_classes())
         lengths = np.diff(offsets)
-        if len(texts) and lengths.max() > LONGEST:
+        if lengths.max(initial=0) > LONGEST:
             raise ValueError(f"{texts[int(lengths.argmax())][:60]!r} has {lengths.max()} words; give entries of at most {LONGEST}")
         some = lengths > 0
         keys = np.unique(phrase_keys(hashes, offsets[:-1][some], offsets[1:][some]))

@@ -39,8 +39,9 @@ class PerplexitySignal(Section):
 
 
 class EvaluationSet(Section):
-    """Files of evaluation items: JSON lines, JSON (a list of items, or a mapping of them by id), CSV or TSV, or plain text of an item a line;
-    plain or compressed."""
+    """Files of evaluation items: JSON lines, JSON (a list of items, or a mapping of them by id), CSV or TSV, or plain text of an item a
+    line; plain or compressed.
+    """
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$")]
     paths: tuple[str, ...] = Field(min_length=1)

@@ -1,4 +1,4 @@
-"""Overlap with evaluation items is what a plain search finds, whatever the order; set phrases do not count; word lists count whole words."""
+"""Overlap with evaluation items is what a plain search finds, whatever the order; set phrases do not count; word lists."""
 
 from __future__ import annotations
 

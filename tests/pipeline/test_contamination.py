@@ -44,7 +44,8 @@ def corpus(folder: Path) -> dict[str, Any]:
         "sources": [{"name": "rows", "kind": "table", "paths": [str(folder / "rows.jsonl")]}],
         "signals": {
             "contamination": {"sets": [{"name": "mine", "paths": [str(folder / "items.jsonl")]}]},
-            "word_lists": [{"name": "bad", "paths": [str(folder / "bad.txt")]}, {"name": "worse", "paths": [str(folder / "bad.txt")], "languages": ["fr"]}],
+            "word_lists": [{"name": "bad", "paths": [str(folder / "bad.txt")]},
+                {"name": "worse", "paths": [str(folder / "bad.txt")], "languages": ["fr"]}],
         },
         "filter": {"presets": {"table": []}},
         "dedup": {"near": False},
