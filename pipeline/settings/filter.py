@@ -86,8 +86,8 @@ class Contaminated(Section):
     """Remove the document; or cut the spans out of its text when it is tokenized; or only count, in filter/contamination.json."""
     maximum_share: Share = 0.1
     """An item is found where a document holds more than this share of its n-grams; 0: any one n-gram. On planted items (`python -m
-    benchmarks.contamination`) 0.1 finds 0.50 of those with every 14th word replaced, 0.2 finds 0.11 and 0 all; a passage of 100 words of which
-    a sentence of 20 is quoted stays below it."""
+    benchmarks.contamination`) 0.1 finds 0.50 of those with every 14th word replaced, 0.2 finds 0.11 and 0 all; a passage of 100 words of
+    which a sentence of 20 is quoted stays below it."""
     most_documents: int = Field(default=10, ge=1)
     """An n-gram that stands in more documents than this, and in more than `most_share` of all, is no sign of a leak but a quotation, a
     licence or a set phrase. Brown et al. 2020 (arXiv:2005.14165, appendix C) took 10. Equal documents count once."""
