@@ -1,9 +1,7 @@
-r"""MinHash signatures: shingles of normalised text and their minima, in one kernel.
+"""MinHash signatures: shingles of normalised text and their minima, in one kernel.
 
-Normalisation: words are the matches of Python's `\w+` (letters, digits and "_"), each character in simple lower case; but a character of
-Han, kana, bopomofo or yi is a word by itself, since nothing separates them. A shingle is `ngram` consecutive words. Broder 1997; the
-similarity of two texts is the Jaccard index of their sets of shingles, and the share of equal minima estimates it with standard error
-sqrt(J(1-J)/permutations).
+Normalisation: words are those of `filters.word_hashes`. A shingle is `ngram` consecutive words. Broder 1997; the similarity of two texts
+is the Jaccard index of their sets of shingles, and the share of equal minima estimates it with standard error sqrt(J(1-J)/permutations).
 """
 
 # A kernel takes its scratch arrays as arguments, compares integers one by one, and its integers get their types from numba.
@@ -17,15 +15,13 @@ import pyarrow as pa
 
 from filters.kernel import kernel
 from filters.text import bytes_and_offsets
-from filters.unicode import KIND, PAIRED, WORD, classes, code_point, lower
+from filters.unicode import classes, lower
+from filters.word_hashes import BASE, next_word
 from filters.words import mix
 
 NO_WORDS = np.uint32(0xFFFFFFFF)
 """Every minimum of a text without a word, which is near to nothing, not even to itself."""
 
-_OFFSET = np.uint64(0xCBF29CE484222325)
-_PRIME = np.uint64(0x100000001B3)
-_BASE = np.uint64(0x9E3779B97F4A7C15)
 _32 = np.uint64(32)
 # Shingles hashed before their minima are taken: the block stays in the first-level cache while each permutation runs over it.
 _BLOCK = 512
@@ -34,7 +30,7 @@ _BLOCK = 512
 def permutations_of(count: int, seed: int) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.uint64]]:
     """Multipliers (odd) and addends of the permutations x -> a x + b modulo 2^64, uint64 [count] each, by splitmix64 from `seed`."""
     with np.errstate(over="ignore"):
-        steps = np.uint64(seed) + np.arange(1, 2 * count + 1, dtype=np.uint64) * _BASE
+        steps = np.uint64(seed) + np.arange(1, 2 * count + 1, dtype=np.uint64) * BASE
         steps = (steps ^ (steps >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
         steps = (steps ^ (steps >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
         steps ^= steps >> np.uint64(31)
@@ -60,39 +56,21 @@ def _sign(data, start, end, ngram, power, properties, lowered, multipliers, adde
     words = 0
     filled = 0
     rolling = np.uint64(0)
-    code = _OFFSET
-    is_open = False
-    was_alone = False
-    at = start
-    while at <= end:
-        point, size, kind = 0x20, 1, np.int64(0)
-        if at < end:
-            point = np.int64(data[at])
-            if point >= 0x80:
-                point, size = code_point(data, at, end)
-            kind = np.int64(properties[point])
-        alone = kind & KIND == PAIRED
-        if is_open and (alone or was_alone or not kind & WORD):
-            word = mix(code)
-            place = words % ngram
-            rolling = rolling * _BASE + word
-            if words >= ngram:
-                rolling -= recent[place] * power
-            recent[place] = word
-            words += 1
-            is_open = False
-            code = _OFFSET
-            if words >= ngram:
-                block[filled] = mix(rolling)
-                filled += 1
-                if filled == _BLOCK:
-                    _lower_minima(block, filled, multipliers, addends, minima)
-                    filled = 0
-        if kind & WORD:
-            code = (code ^ np.uint64(lowered[point])) * _PRIME
-            is_open = True
-        was_alone = alone
-        at += size
+    word, begin, at = next_word(data, start, end, properties, lowered)
+    while begin < at:
+        place = words % ngram
+        rolling = rolling * BASE + word
+        if words >= ngram:
+            rolling -= recent[place] * power
+        recent[place] = word
+        words += 1
+        if words >= ngram:
+            block[filled] = mix(rolling)
+            filled += 1
+            if filled == _BLOCK:
+                _lower_minima(block, filled, multipliers, addends, minima)
+                filled = 0
+        word, begin, at = next_word(data, at, end, properties, lowered)
     if 0 < words < ngram:
         block[0] = mix(rolling + np.uint64(words))
         filled = 1
@@ -107,7 +85,7 @@ def _sign_all(data, offsets, ngram, properties, lowered, multipliers, addends, r
     minima = np.zeros(len(multipliers), np.uint64)
     power = np.uint64(1)
     for _ in range(ngram):
-        power *= _BASE
+        power *= BASE
     for document in range(len(offsets) - 1):
         minima[:] = np.uint64(0xFFFFFFFFFFFFFFFF)
         words = _sign(

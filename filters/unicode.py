@@ -100,6 +100,11 @@ def _within(point: int, ranges: _Ranges) -> bool:
     return any(first <= point <= last for first, last in ranges)
 
 
+def is_clustered(point: int) -> bool:
+    """Whether a code point lies in a block of Thai, Lao, Khmer, Myanmar or Tai: no blanks, and words of several letters."""
+    return _within(point, _CLUSTERED)
+
+
 def _class(point: int) -> int:
     """The class byte of one code point, from `unicodedata`."""
     character = chr(point)

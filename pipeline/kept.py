@@ -15,6 +15,7 @@ import xxhash
 
 from filters.cuts import apply_cuts
 from pipeline.config import Config
+from pipeline.contamination import CUTS, MATCHES_COLUMN, frequent_ngrams, judged
 from pipeline.rules import rules
 from pipeline.run import Run
 from pipeline.settings.sources import Source
@@ -27,6 +28,7 @@ def kept_batches(run: Run, key: str, config: Config) -> Iterator[pa.Table]:
     sources = {source.name: source for source in config.sources}
     keep = pq.read_table(run.part("decisions", key), columns=["keep"])["keep"].combine_chunks()
     row = 0
+    frequent = None
     with pq.ParquetFile(run.part("documents", key)) as documents, pq.ParquetFile(run.part("signals", key)) as signals:
         assert documents.num_row_groups == signals.num_row_groups, "documents and signals are row-aligned, group by group"
         for group in range(documents.num_row_groups):
@@ -37,7 +39,12 @@ def kept_batches(run: Run, key: str, config: Config) -> Iterator[pa.Table]:
                 continue
             batch = documents.read_row_group(group, columns=COLUMNS).filter(mask)
             cuts = _cuts(sources[batch["source"][0].as_py()], config)
-            measured = signals.read_row_group(group, columns=["language", *cuts]).filter(mask)
+            measured = signals.read_row_group(
+                group, columns=["language", *(MATCHES_COLUMN if name == CUTS else name for name in cuts)]
+            ).filter(mask)
+            if CUTS in cuts:
+                frequent = frequent_ngrams(run, config) if frequent is None else frequent
+                measured = measured.append_column(CUTS, pa.array(judged(measured, frequent, config).spans, pa.list_(pa.int32())))
             if cuts:
                 spans = zip(*(measured[name].to_pylist() for name in cuts), strict=True)
                 texts = [

@@ -8,6 +8,7 @@ from filters.changes import nearest
 from filters.decide import LanguageRule, signals_of
 from filters.presets import Preset
 from pipeline.config import Config
+from pipeline.contamination import SHARE, contamination_rule
 from pipeline.settings.sources import Source
 
 
@@ -15,7 +16,7 @@ def rules(source: Source, config: Config) -> tuple[tuple[Preset, ...], LanguageR
     """The presets in order, with the bounds in force, and the language rule; code has no language to check."""
     language = config.filter.language
     rule = LanguageRule(language.keep, language.minimum) if source.kind != "code" and language.keep else None
-    return config.filter.presets_of(source.name, source.kind), rule
+    return config.filter.presets_of(source.name, source.kind) + contamination_rule(config), rule
 
 
 def check_rules(config: Config) -> None:
@@ -28,7 +29,7 @@ def check_rules(config: Config) -> None:
     from pipeline.signals import signals_schema
 
     schema = signals_schema(config)
-    numbers = {field.name for field in schema if pa.types.is_floating(field.type) or pa.types.is_integer(field.type)}
+    numbers = {field.name for field in schema if pa.types.is_floating(field.type) or pa.types.is_integer(field.type)} | {SHARE}
     for source in config.sources:
         for preset in rules(source, config)[0]:
             for name in sorted(signals_of(preset) - numbers):

@@ -11,10 +11,13 @@ import numpy as np
 import pyarrow as pa
 
 from filters import signals as text_signals
+from filters.contamination import MATCHES, matches
 from filters.language import LanguageModel
 from filters.signature import signatures
 from filters.url_rules import registered_domain
 from pipeline.config import Config
+from pipeline.contamination import MATCHES_COLUMN, in_use
+from pipeline.evaluation_sets import evaluation_index, evaluation_settings, word_counts, word_list_columns, word_list_settings
 from pipeline.model_file import model_file
 from pipeline.model_signals import load_models, model_batch, model_columns, model_settings
 from pipeline.run import sha256
@@ -46,13 +49,30 @@ def signals_schema(config: Config) -> pa.Schema:
             ("signature", pa.binary(width)),
         ]
     )
-    return pa.schema([*schema, *(pa.field(*column) for column in model_columns(config.signals, schema.names))])
+    schema = pa.schema([*schema, *(pa.field(*column) for column in model_columns(config.signals, schema.names))])
+    for name in word_list_columns(config.signals):
+        if name in schema.names:
+            raise ValueError(f"signals.word_lists: the column {name!r} is there already; choose another name")
+        schema = schema.append(pa.field(name, pa.float32()))
+    return schema.append(pa.field(MATCHES_COLUMN, MATCHES)) if in_use(config) else schema
 
 
 def signals_settings(config: Config) -> list[Any]:
     """Every setting that decides a signal, for the fingerprint of extract."""
     dedup = config.dedup
-    return [sha256(language_file(config)), dedup.ngram, dedup.bands, dedup.rows, dedup.seed, *model_settings(config.signals)]
+    return [
+        sha256(language_file(config)),
+        dedup.ngram,
+        dedup.bands,
+        dedup.rows,
+        dedup.seed,
+        *model_settings(config.signals),
+        *_list_settings(config),
+    ]
+
+
+def _list_settings(config: Config) -> list[Any]:
+    return [*evaluation_settings(config.signals.contamination), *word_list_settings(config.signals)]
 
 
 def signals_batch(documents: pa.RecordBatch, kept: Sequence[Document], config: Config) -> pa.Table:
@@ -79,6 +99,9 @@ def signals_batch(documents: pa.RecordBatch, kept: Sequence[Document], config: C
         **_by_name(text_signals.compute(texts)),
         **model_batch(texts, config.signals),
     }
+    columns |= word_counts(texts, columns["language"], config.signals)
+    if in_use(config):
+        columns[MATCHES_COLUMN] = matches(texts, evaluation_index(config.signals.contamination))
     return pa.table([columns[name] for name in schema.names], schema=schema)
 
 
@@ -157,3 +180,6 @@ def compile_kernels(config: Config) -> None:
     load_models(config.signals)
     _signatures(texts, config)
     language_model(config).measure(texts)
+    word_counts(texts, pa.nulls(1, pa.string()), config.signals)
+    if in_use(config):
+        matches(texts, evaluation_index(config.signals.contamination))

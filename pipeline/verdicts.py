@@ -9,6 +9,7 @@ import pyarrow.parquet as pq
 
 from filters.decide import decide, needed
 from pipeline.config import Config
+from pipeline.contamination import MATCHES_COLUMN, SHARE, frequent_ngrams, in_use, judged
 from pipeline.rules import rules
 from pipeline.run import Run
 from pipeline.settings.sources import Source
@@ -50,11 +51,16 @@ def verdicts(run: Run, key: str, source: Source, config: Config, further: Iterab
         ValueError: a rule asks for a signal that was not measured.
     """
     in_force = rules(source, config)
+    frequent = frequent_ngrams(run, config) if in_use(config) else None
     with pq.ParquetFile(run.part("signals", key)) as file:
         present = file.schema_arrow.names
-        columns = sorted({name for name in (*needed(*in_force), *further) if name in present})
+        columns = sorted(
+            {name for name in (*needed(*in_force), *further, *([] if frequent is None else [MATCHES_COLUMN])) if name in present}
+        )
         for groups in _batched(range(file.num_row_groups), GROUPS_AT_ONCE):
             signals = file.read_row_groups(groups, columns=columns)
+            if frequent is not None:
+                signals = signals.append_column(SHARE, pa.array(judged(signals, frequent, config).share))
             yield signals, decide(signals, *in_force)
 
 

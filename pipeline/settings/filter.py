@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, WithJsonSchema, field_validator, model_validator
 
@@ -79,6 +79,22 @@ class Guard(Section):
     """Smaller groups are not judged."""
 
 
+class Contaminated(Section):
+    """What is made of documents that hold items of `signals.contamination.sets`."""
+
+    action: Literal["drop", "cut", "mark"] = "drop"
+    """Remove the document; or cut the spans out of its text when it is tokenized; or only count, in filter/contamination.json."""
+    maximum_share: Share = 0.1
+    """An item is found where a document holds more than this share of its n-grams; 0: any one n-gram. On planted items (`python -m
+    benchmarks.contamination`) 0.1 finds 0.50 of those with every 14th word replaced, 0.2 finds 0.11 and 0 all; a passage of 100 words of
+    which a sentence of 20 is quoted stays below it."""
+    most_documents: int = Field(default=10, ge=1)
+    """An n-gram that stands in more documents than this, and in more than `most_share` of all, is no sign of a leak but a quotation, a
+    licence or a set phrase. Brown et al. 2020 (arXiv:2005.14165, appendix C) took 10. Equal documents count once."""
+    most_share: Share = 1e-6
+    """Copies of a leak grow with a corpus as set phrases do: of 10 million documents and more, the bound grows with their number."""
+
+
 class Filter(Section):
     """From signals to verdicts."""
 
@@ -98,6 +114,7 @@ class Filter(Section):
     """The same by language, as the `language` column has it: {LANGUAGE: {PRESET: {SIGNAL: CHANGE}}}; over `bounds`."""
     source_bounds: Mapping[str, PresetChanges] = {}
     """The same by source name; over `language_bounds` and `bounds`."""
+    contamination: Contaminated = Contaminated()
     guard: Guard = Guard()
     """A bare number is the share of a source and of a language."""
 

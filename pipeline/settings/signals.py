@@ -6,6 +6,8 @@ from typing import Annotated
 
 from pydantic import Field, field_validator
 
+from filters.evaluation_index import LEAST_WORDS, NGRAM
+from filters.ngram_table import LONGEST
 from pipeline.settings.section import Section
 
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
@@ -36,6 +38,52 @@ class PerplexitySignal(Section):
     """Of the model file; another file is refused."""
 
 
+class EvaluationSet(Section):
+    """Files of evaluation items: JSON lines, JSON (a list of items, or a mapping of them by id), CSV or TSV, or plain text of an item a
+    line; plain or compressed.
+    """
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$")]
+    paths: tuple[str, ...] = Field(min_length=1)
+    """Files, folders, shell patterns, URLs."""
+    question: str | None = None
+    """Field or column of the question; None: the first that is there of question, query, problem, prompt, goal, ctx, context,
+    context_options, sentence, instruction, input, text."""
+    answer: str | None = None
+    """Of the answer; None: the first of answer, answers, continuation, target, canonical_solution, final_decision, output, response; else
+    `choices` or `endings` at the number in gold or label."""
+    columns: tuple[str, ...] = ()
+    """Names of the columns of a CSV without a line of names, such as MMLU's."""
+
+
+class Contamination(Section):
+    """What of evaluation items stands in a document, as a column of spans; filter says what is made of it."""
+
+    sets: tuple[EvaluationSet, ...] = ()
+    ngram: int = Field(default=NGRAM, gt=LEAST_WORDS, le=LONGEST)
+    """Words that have to be the same in a row. Shorter items count when their answer follows (`filters.evaluation_index`)."""
+
+    @field_validator("sets")
+    @classmethod
+    def _distinct(cls, sets: tuple[EvaluationSet, ...]) -> tuple[EvaluationSet, ...]:
+        names = [item.name for item in sets]
+        for name in names:
+            if names.count(name) > 1:
+                raise ValueError(f"two evaluation sets are named {name!r}; give each its own name")
+        return sets
+
+
+class WordListSignal(Section):
+    """A column NAME_words: words of the text at which an entry of the list ends."""
+
+    name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,48}$")]
+    paths: tuple[str, ...] = Field(min_length=1)
+    """Files of a word or phrase a line, plain or compressed."""
+    languages: tuple[str, ...] = ()
+    """The list is for documents of these; for others the column is null and breaks no bound. None: for all documents. Lists of one name and
+    different languages fill one column."""
+
+
 class Signals(Section):
     """Measurements beside the statistics of the text, which are always taken."""
 
@@ -46,6 +94,8 @@ class Signals(Section):
     """What the model's file must have; None: anything."""
     classifiers: tuple[ClassifierSignal, ...] = ()
     perplexity: PerplexitySignal | None = None
+    contamination: Contamination = Contamination()
+    word_lists: tuple[WordListSignal, ...] = ()
 
     @field_validator("classifiers")
     @classmethod
@@ -55,3 +105,12 @@ class Signals(Section):
             if names.count(name) > 1:
                 raise ValueError(f"two classifiers are named {name!r}; give each its own name")
         return classifiers
+
+    @field_validator("word_lists")
+    @classmethod
+    def _one_list_a_language(cls, lists: tuple[WordListSignal, ...]) -> tuple[WordListSignal, ...]:
+        for name in {item.name for item in lists}:
+            languages = [language for item in lists if item.name == name for language in item.languages or ("",)]
+            if len(set(languages)) < len(languages) or ("" in languages and len(languages) > 1):
+                raise ValueError(f"word lists named {name!r} share a language; give each languages of its own, or another name")
+        return lists

@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipeline.config import Config
+from pipeline.contamination import filter_settings, frequent_ngrams, in_use, write_report
 from pipeline.guards import check_guards
 from pipeline.rules import check_rules, rules
 from pipeline.run import COST_OF_NUMBERS, Manifest, PartWriter, Run, Unit, add_counts, digest
@@ -27,9 +28,9 @@ VERSION = 2
 def plan(run: Run, config: Config) -> Sequence[Unit]:
     """A unit per part of signals/."""
     check_rules(config)
-    settings = {source.name: repr(rules(source, config)) for source in config.sources}
+    settings: list[Any] = [{source.name: repr(rules(source, config)) for source in config.sources}, *filter_settings(run, config)]
     return [
-        Unit(key=key, fingerprint=digest([VERSION, settings, signals["sha256"]]), bytes=signals["bytes"])
+        Unit(key=key, fingerprint=digest([VERSION, *settings, signals["sha256"]]), bytes=signals["bytes"])
         for key, signals in run.outputs("extract", "signals").items()
     ]
 
@@ -101,7 +102,11 @@ def _summary(manifest: Manifest) -> str:
 
 
 def _work(job: Job) -> None:
+    if in_use(job.config):
+        frequent_ngrams(job.run, job.config)  # once, before workers want it
     job.each(job.units, filter_unit, cost=COST_OF_NUMBERS)
+    if in_use(job.config):
+        write_report(job.run, job.config)
 
 
 FILTER = Stage("filter", ("filtered",), plan, _work, _summary, check)

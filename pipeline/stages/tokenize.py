@@ -22,6 +22,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pipeline.config import Config
+from pipeline.contamination import cut_settings
 from pipeline.kept import is_validation, kept_batches, keyed_hashes
 from pipeline.run import COST_OF_NUMBERS, Manifest, PartWriter, Receipt, Run, Unit, digest, partial, publish, sha256
 from pipeline.stage import Job, Stage
@@ -56,7 +57,7 @@ class ShardUnit(Unit):
 def plan(run: Run, config: Config) -> Sequence[Unit]:
     """A unit per part to encode, and one for all shards, which follow from the counts."""
     model = run.need("train-tokenizer").parts["model"].outputs["tokenizer/tokenizer.model"]["sha256"]
-    settings = [VERSION, config.shards.model_dump(mode="json"), model]
+    settings = [VERSION, config.shards.model_dump(mode="json"), model, *cut_settings(run, config)]
     documents, decisions = run.outputs("extract", "documents"), run.outputs("dedup", "decisions")
     parts = [
         Unit(key=key, fingerprint=digest([settings, documents[key]["sha256"], decisions[key]["sha256"]]), bytes=documents[key]["bytes"])

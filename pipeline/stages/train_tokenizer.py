@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pipeline.config import Config
+from pipeline.contamination import cut_settings
 from pipeline.kept import below, is_validation, kept_batches, keyed_hashes
 from pipeline.run import Manifest, PartWriter, Run, Unit, digest, write_json
 from pipeline.stage import Job, Stage
@@ -28,7 +29,14 @@ MODEL = "model"
 def plan(run: Run, config: Config) -> Sequence[Unit]:
     """A unit per part to sample, and one for the model."""
     share = sample_share(run, config)
-    settings = [VERSION, config.tokenizer.model_dump(mode="json"), config.shards.validation_share, config.shards.seed, share]
+    settings = [
+        VERSION,
+        config.tokenizer.model_dump(mode="json"),
+        config.shards.validation_share,
+        config.shards.seed,
+        share,
+        *cut_settings(run, config),
+    ]
     documents, decisions = run.outputs("extract", "documents"), run.outputs("dedup", "decisions")
     samples = [
         Unit(key=key, fingerprint=digest([settings, documents[key]["sha256"], decisions[key]["sha256"]]), bytes=documents[key]["bytes"])
