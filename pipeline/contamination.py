@@ -48,7 +48,7 @@ def filter_settings(run: Run, config: Config) -> list[Any]:
     return [config.filter.contamination.model_dump(mode="json"), run.outputs("extract", "signals")] if in_use(config) else []
 
 
-def cut_settings(run: Run, config: Config) -> list[Any]:
+def contaminated_cut_settings(run: Run, config: Config) -> list[Any]:
     """The same for stages that read kept text; empty where nothing of this is cut from it."""
     return filter_settings(run, config) if config.filter.contamination.action == "cut" else []
 

@@ -6,6 +6,7 @@ The only place where text is read again after extraction.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -15,7 +16,7 @@ import xxhash
 
 from filters.cuts import apply_cuts
 from pipeline.config import Config
-from pipeline.contamination import CUTS, MATCHES_COLUMN, frequent_ngrams, judged
+from pipeline.contamination import CUTS, MATCHES_COLUMN, contaminated_cut_settings, frequent_ngrams, judged
 from pipeline.rules import rules
 from pipeline.run import Run
 from pipeline.settings.sources import Source
@@ -80,6 +81,11 @@ def united(spans: Iterable[Sequence[int]]) -> list[int]:
         else:
             merged += [start, end]
     return merged
+
+
+def cut_settings(run: Run, config: Config) -> list[Any]:
+    """What decides which spans are cut, for the fingerprints of stages that read kept text: presets may differ in nothing else."""
+    return [{source.name: _cuts(source, config) for source in config.sources}, *contaminated_cut_settings(run, config)]
 
 
 def _cuts(source: Source, config: Config) -> list[str]:

@@ -13,10 +13,10 @@ from filters.presets import NEWEST, PRESETS, Bound, Preset
 from pipeline.settings.section import Kind, Section, Share
 
 DEFAULT_PRESETS: Mapping[Kind, tuple[str, ...]] = {
-    "web": ("gopher@2021", "c4@tfds", "fineweb@2024"),
+    "web": ("default@2026",),
     "book": ("book@2026",),
     "code": ("starcoder@2023",),
-    "table": ("gopher@2021", "fineweb@2024"),
+    "table": ("default@2026",),
 }
 SIDES = ("at_least", "at_most")
 _SIDES_SCHEMA = {"type": "object", "properties": {side: {"type": ["number", "null"]} for side in SIDES}, "additionalProperties": False}

@@ -22,8 +22,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pipeline.config import Config
-from pipeline.contamination import cut_settings
-from pipeline.kept import is_validation, kept_batches, keyed_hashes
+from pipeline.kept import cut_settings, is_validation, kept_batches, keyed_hashes
 from pipeline.run import COST_OF_NUMBERS, Manifest, PartWriter, Receipt, Run, Unit, digest, partial, publish, sha256
 from pipeline.stage import Job, Stage
 from tokenizer.encode import Encoder

@@ -15,8 +15,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pipeline.config import Config
-from pipeline.contamination import cut_settings
-from pipeline.kept import below, is_validation, kept_batches, keyed_hashes
+from pipeline.kept import below, cut_settings, is_validation, kept_batches, keyed_hashes
 from pipeline.run import Manifest, PartWriter, Run, Unit, digest, write_json
 from pipeline.stage import Job, Stage
 from tokenizer.train import train_tokenizer
