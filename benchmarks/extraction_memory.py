@@ -27,7 +27,8 @@ from pydantic import ValidationError
 from benchmarks.environments import ROOT
 from benchmarks.page_sets import SETS, Page, load_sets
 from filters.language import LanguageModel
-from pipeline.config import Extract, Source
+from pipeline.settings.extract import Extract
+from pipeline.settings.sources import Source
 from pipeline.sources.pages import page_document
 from pipeline.sources.records import Document
 from pipeline.sources.warc import WebRecord

@@ -25,7 +25,8 @@ from filters.charset import decode_html
 from filters.extractor.alignment import block_texts
 from filters.extractor.page import extract_page
 from filters.extractor.scan import scan
-from pipeline.config import Extract, Source
+from pipeline.settings.extract import Extract
+from pipeline.settings.sources import Source
 from pipeline.sources import books, code, tables
 from pipeline.sources.pages import page_document
 from pipeline.sources.records import Document, Outcome, Reject, Tally

@@ -44,7 +44,7 @@ from filters.extractor.render import plain_bytes
 from filters.extractor.scan import scan
 from filters.html import trafilatura_text
 from filters.language import LanguageModel
-from pipeline.config import Extract, Screen, UrlScreen
+from pipeline.settings.extract import Extract, Screen, UrlScreen
 from pipeline.sources import screen
 
 # What a crawl for text would block. Among the others are lists of what to allow (liste_bu, examen_pix) and of whole trades.

@@ -22,7 +22,8 @@ from filters.extractor.scan import scan
 from filters.html import too_complex, trafilatura_text
 from filters.language import LanguageModel
 from filters.presets import PRESETS
-from pipeline.config import Extract, Language, Screen, UrlScreen
+from pipeline.settings.extract import Extract, Screen, UrlScreen
+from pipeline.settings.filter import Language
 from pipeline.sources import screen
 from pipeline.sources.records import Reject, Tally
 from pipeline.sources.warc import records

@@ -14,9 +14,10 @@ import pyarrow.parquet as pq
 import xxhash
 
 from filters.cuts import apply_cuts
-from pipeline.config import Config, Source
+from pipeline.config import Config
 from pipeline.rules import rules
 from pipeline.run import Run
+from pipeline.settings.sources import Source
 
 COLUMNS = ["doc_id", "source", "kind", "locator", "licence", "digest", "text"]
 

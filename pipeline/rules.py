@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from filters.decide import LanguageRule
 from filters.presets import PRESETS, Preset
-from pipeline.config import Config, Source
+from pipeline.config import Config
+from pipeline.settings.sources import Source
 
 
 def rules(source: Source, config: Config) -> tuple[tuple[Preset, ...], LanguageRule | None]:

@@ -19,9 +19,9 @@ from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 from apache_beam.transforms.environments import SubprocessSDKEnvironment
 
 from pipeline import worker
-from pipeline.config import Runner
 from pipeline.errors import one_line
 from pipeline.run import Unit
+from pipeline.settings.stages import Runner
 
 # A worker's exception crosses Beam as text inside a traceback; the line between these is what the user is shown.
 OPENING, CLOSING = "⟦curate: ", "⟧"

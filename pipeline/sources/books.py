@@ -19,7 +19,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 from filters.text import normalise_text
-from pipeline.config import Extract, Source
+from pipeline.settings.extract import Extract
+from pipeline.settings.sources import Source
 from pipeline.sources.archives import ChunkStream, Member, held_tar_members, is_tar, tar_members, zip_members
 from pipeline.sources.book import Book, NotABook
 from pipeline.sources.compression import DamagedInput, chunks

@@ -20,7 +20,8 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from filters.licence import UNKNOWN, file_licence
-from pipeline.config import Extract, Source
+from pipeline.settings.extract import Extract
+from pipeline.settings.sources import Source
 from pipeline.sources import code_archives
 from pipeline.sources.code_file import File, judge
 from pipeline.sources.code_licences import Licences, states_licence

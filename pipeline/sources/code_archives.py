@@ -15,7 +15,7 @@ import re
 from collections.abc import Callable, Iterator
 from typing import BinaryIO
 
-from pipeline.config import Extract
+from pipeline.settings.extract import Extract
 from pipeline.sources.archives import TAR_MAGIC, TAR_MAGIC_OFFSET, ChunkStream, Member, tar_members, zip_members
 from pipeline.sources.book import NotABook
 from pipeline.sources.code_file import File

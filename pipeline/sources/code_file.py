@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 from filters.secrets import find_secrets, redact
 from filters.text import normalise_text
-from pipeline.config import Extract
+from pipeline.settings.extract import Extract
 from pipeline.sources.book import NotABook
 from pipeline.sources.charset import declared_in_code, decode_text, looks_binary
 from pipeline.sources.compression import DamagedInput

@@ -23,7 +23,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from filters.charset import decode_html
-from pipeline.config import Crawl
+from pipeline.settings.sources import Crawl
 from pipeline.sources import frontier as frontiers
 from pipeline.sources import opt_out, robots
 from pipeline.sources.fetch import FetchError

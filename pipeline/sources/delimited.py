@@ -18,7 +18,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from filters.charset import MARKS
-from pipeline.config import Csv
+from pipeline.settings.sources import Csv
 from pipeline.sources.compression import DamagedInput
 
 DELIMITERS = (",", ";", "\t", "|")

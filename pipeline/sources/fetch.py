@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 import urllib3
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
-from pipeline.config import Crawl
+from pipeline.settings.sources import Crawl
 from pipeline.sources.addresses import AddressError, addresses_of
 from pipeline.sources.urls import DEFAULT_PORTS
 from pipeline.sources.warc_writer import Exchange

@@ -12,7 +12,7 @@ from pathlib import PurePosixPath
 from filters.charset import MARKS
 from filters.licence import UNKNOWN, page_licence
 from filters.text import normalise_text
-from pipeline.config import Extract
+from pipeline.settings.extract import Extract
 from pipeline.sources import aozora, gutenberg
 from pipeline.sources.book import Book, NotABook
 from pipeline.sources.charset import SNIFFED_BYTES, decode_text, looks_binary

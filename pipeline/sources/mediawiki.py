@@ -21,7 +21,8 @@ from dataclasses import dataclass, field
 from xml.parsers import expat
 
 from filters.text import normalise_text
-from pipeline.config import Extract, Source
+from pipeline.settings.extract import Extract
+from pipeline.settings.sources import Source
 from pipeline.sources.compression import Chunk, DamagedInput
 from pipeline.sources.dates import iso_date
 from pipeline.sources.distinct import Distinct

@@ -24,7 +24,8 @@ from filters.html import TooComplex, resiliparse_text, too_complex, trafilatura_
 from filters.language import LanguageModel
 from filters.licence import UNKNOWN, page_licence
 from filters.text import normalise_text
-from pipeline.config import Extract, Source
+from pipeline.settings.extract import Extract
+from pipeline.settings.sources import Source
 from pipeline.sources import sandbox
 from pipeline.sources.http_message import PayloadError
 from pipeline.sources.opt_out import page_refusal

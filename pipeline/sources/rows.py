@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from filters.text import normalise_text
-from pipeline.config import Extract, Source
+from pipeline.settings.extract import Extract
+from pipeline.settings.sources import Source
 from pipeline.sources.dates import iso_date
 from pipeline.sources.distinct import Distinct
 from pipeline.sources.records import Document, Outcome, Reject

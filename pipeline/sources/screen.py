@@ -32,8 +32,8 @@ import xxhash
 from filters.hash_table import HashTable, digest_hashes
 from filters.language import LanguageModel, pieces
 from filters.url_rules import ENTRY_BYTES, AddressList, ListBuilder, UrlRules
-from pipeline.config import Screen, UrlScreen
 from pipeline.run import Run
+from pipeline.settings.extract import Screen, UrlScreen
 from pipeline.sources.compression import DamagedInput
 from pipeline.sources.files import list_inputs, open_decompressed
 from pipeline.sources.remote import is_remote

@@ -18,7 +18,8 @@ from itertools import chain, count
 from pathlib import Path
 from typing import BinaryIO
 
-from pipeline.config import Extract, Source
+from pipeline.settings.extract import Extract
+from pipeline.settings.sources import Source
 from pipeline.sources import delimited, parquet, parquet_footer
 from pipeline.sources.compression import DamagedInput, chunks
 from pipeline.sources.files import open_input

@@ -15,8 +15,10 @@ from typing import Any
 
 import xxhash
 
-from pipeline.config import Config, Kind, Source
+from pipeline.config import Config
 from pipeline.run import Run, Unit, digest
+from pipeline.settings.section import Kind
+from pipeline.settings.sources import Source
 from pipeline.sources import code
 from pipeline.sources.compression import sniff
 from pipeline.sources.files import LIST_SUFFIX, Input, list_inputs, open_input

@@ -18,8 +18,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Self
 
-from pipeline.config import Crawl
 from pipeline.run import digest
+from pipeline.settings.sources import Crawl
 from pipeline.sources import frontier as frontiers
 from pipeline.sources.fetch import fetch
 from pipeline.sources.frontier import LAYOUT, Frontier, Span

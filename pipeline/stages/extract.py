@@ -7,7 +7,6 @@ Lost: nothing; records in = documents + rejects, checked for each unit.
 
 from __future__ import annotations
 
-import functools
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -16,15 +15,14 @@ import numpy as np
 import pyarrow as pa
 import xxhash
 
-from filters import signals as text_signals
 from filters.digests import digests
 from filters.extractor.model import SHIPPED, block_model
 from filters.extractor.page import extract_page
-from filters.language import LanguageModel
-from filters.signature import signatures
-from pipeline.config import Config, Source
+from pipeline.config import Config
 from pipeline.run import Heartbeat, Manifest, PartWriter, Run
-from pipeline.schema import DOCUMENT_ID, DOCUMENTS, REJECTS
+from pipeline.schema import DOCUMENTS, REJECTS
+from pipeline.settings.sources import Source
+from pipeline.signals import compile_kernels, language_model, signals_batch, signals_schema, signals_settings
 from pipeline.sources import books, code, pages, saved, screen, tables, warc
 from pipeline.sources.records import Document, Outcome, Reject, Tally
 from pipeline.sources.units import SourceUnit, plan_units
@@ -35,36 +33,14 @@ VERSION = 2
 BATCH_ROWS, BATCH_CHARACTERS = 1000, 16 << 20
 
 
-def signals_schema(config: Config) -> pa.Schema:
-    """Columns of signals/: identity and sizes, language, the text's statistics, the MinHash signature (little-endian minima)."""
-    width = config.dedup.bands * config.dedup.rows * 4
-    return pa.schema(
-        [
-            ("doc_id", DOCUMENT_ID),
-            ("digest", DOCUMENT_ID),
-            ("bytes", pa.int64()),
-            ("language", pa.string()),
-            ("language_score", pa.float32()),
-            ("extraction_confidence", pa.float32()),  # of the fast extractor; null where nothing had to be chosen
-            *text_signals.SCHEMA,
-            ("signature", pa.binary(width)),
-        ]
-    )
-
-
 def plan(run: Run, config: Config) -> Sequence[SourceUnit]:
     """A unit per large file or range of one, or group of small ones."""
-    dedup = config.dedup
     settings = [
         VERSION,
         config.extract.model_dump(mode="json", exclude={"split_bytes"}),
         screen.fingerprint(config.extract.screen, run),
         _model_digest(config),
-        config.filter.language.model,
-        dedup.ngram,
-        dedup.bands,
-        dedup.rows,
-        dedup.seed,
+        *signals_settings(config),
     ]
     return plan_units(run, config, settings)
 
@@ -83,7 +59,7 @@ def _model_digest(config: Config) -> str:
 def outcomes(unit: SourceUnit, source: Source, config: Config, tally: Tally) -> Iterator[tuple[str, Outcome]]:
     """Each record's input path and what became of it."""
     if unit.kind == "web":
-        model = language_model(config.filter.language.model) if config.extract.screen.languages else None
+        model = language_model(config.signals.language_model) if config.extract.screen.languages else None
         screen.load(config.extract.screen, model)
         for path in unit.paths:
             for record in web_records(path, tally, config.extract.max_record_bytes, unit.begin, unit.end, unit.stamp):
@@ -140,7 +116,7 @@ def extract_unit(unit: SourceUnit, run: Run, config: Config) -> None:
             if kept:
                 table = documents_batch(source, kept)
                 documents.write(table)
-                columns = signals_batch(table, [document.confidence for _, document in kept], config)
+                columns = signals_batch(table, [document for _, document in kept], config)
                 signals.write(columns)
                 text_bytes += int(np.sum(columns["bytes"].to_numpy()))
             if refused:
@@ -196,33 +172,6 @@ def documents_batch(source: Source, kept: Sequence[tuple[str, Document]]) -> pa.
     )
 
 
-def signals_batch(documents: pa.RecordBatch, confidences: Sequence[float | None], config: Config) -> pa.Table:
-    """Signals of a batch of documents, row for row."""
-    texts = documents["text"]
-    rows = len(texts)
-    languages: list[str | None] = [None] * rows
-    scores = np.full(rows, np.nan, np.float32)
-    if documents["kind"][0].as_py() != "code":
-        found, scores = language_model(config.filter.language.model).identify(texts.to_pylist())
-        languages = list(found)
-    dedup = config.dedup
-    minima = signatures(texts, dedup.ngram, dedup.bands * dedup.rows, dedup.seed)
-    schema = signals_schema(config)
-    offsets = np.frombuffer(texts.buffers()[1], np.int32)[texts.offset : texts.offset + rows + 1]
-    statistics = text_signals.compute(texts)
-    columns = {
-        "doc_id": documents["doc_id"],
-        "digest": documents["digest"],
-        "bytes": pa.array(np.diff(offsets).astype(np.int64)),
-        "language": pa.array(languages, pa.string()),
-        "language_score": pa.array(scores, pa.float32(), from_pandas=True),
-        "extraction_confidence": pa.array(confidences, pa.float32()),
-        **{name: statistics[name] for name in text_signals.SCHEMA.names},
-        "signature": pa.Array.from_buffers(schema.field("signature").type, rows, [None, pa.py_buffer(np.ascontiguousarray(minima, "<u4"))]),
-    }
-    return pa.table([columns[name] for name in schema.names], schema=schema)
-
-
 def rejects_batch(stage: str, source: Source, refused: Iterable[tuple[str, Reject]]) -> pa.RecordBatch:
     """Rows of rejects/."""
     rows = [
@@ -244,12 +193,6 @@ def rejects_batch(stage: str, source: Source, refused: Iterable[tuple[str, Rejec
 def document_id(source: str, locator: str) -> bytes:
     """xxh3-128 of source and locator, 16 bytes."""
     return xxhash.xxh3_128_digest(f"{source}\n{locator}".encode())
-
-
-@functools.lru_cache(maxsize=2)
-def language_model(name: str) -> LanguageModel:
-    """One copy for each process: the model takes 0.1 s and 1 MB (lid.176.ftz) to 1 GB."""
-    return LanguageModel.load(name)
 
 
 def check(_run: Run, _config: Config, manifest: Manifest) -> None:
@@ -297,7 +240,7 @@ def _printable(text: str) -> str:
 
 def _work(job: Job) -> None:
     # Read the model and the screen's lists here first, so that a wrong path is one line before any worker starts.
-    screen.load(job.config.extract.screen, language_model(job.config.filter.language.model))
+    screen.load(job.config.extract.screen, language_model(job.config.signals.language_model))
     if job.units:
         _compile(job.config)
     job.each(job.units, extract_unit)
@@ -307,9 +250,7 @@ def _compile(config: Config) -> None:
     """Compile the kernels here, where the machine has not kept them: 30 s that each worker would take at the same time otherwise."""
     if any(source.kind == "web" for source in config.sources):
         extract_page(b"<p>text</p>")
-    texts = pa.array(["text"])
-    text_signals.compute(texts)
-    signatures(texts, config.dedup.ngram, config.dedup.bands * config.dedup.rows, config.dedup.seed)
+    compile_kernels(config)
 
 
 EXTRACT = Stage("extract", ("documents", "signals", "rejects/extract"), plan, _work, _summary, check)

@@ -139,7 +139,7 @@ def drop_override() -> None:
     [
         (["run", "no-such.yaml"], "'no-such.yaml' does not exist"),
         (["extract", "{config}", "--set", "sources.0.paths=[nowhere/*.warc.gz]"], "'nowhere/*.warc.gz'"),
-        (["run", "{config}", "--set", "filter.language.model=nowhere.bin"], "'nowhere.bin'"),
+        (["run", "{config}", "--set", "signals.language_model=nowhere.bin"], "'nowhere.bin'"),
         (["run", "{config}", "--set", "output=/proc/nowhere"], "/proc/nowhere"),
         (["filter", "{config}"], "stage 'extract'"),
         (["train", "{config}"], "section 'train'"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from pathlib import Path
 
-from pipeline.config import Crawl
+from pipeline.settings.sources import Crawl
 from pipeline.sources.crawl import crawl_host, rejects
 from pipeline.sources.records import Reject, Tally
 from pipeline.sources.urls import hosts

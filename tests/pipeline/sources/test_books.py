@@ -15,7 +15,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.config import Extract, Source
+from pipeline.settings.extract import Extract
+from pipeline.settings.sources import Source
 from pipeline.sources import aozora, books, gutenberg
 from pipeline.sources.book import Book
 from pipeline.sources.formats import without_boilerplate

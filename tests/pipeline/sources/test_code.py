@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.config import Extract, Source
+from pipeline.settings.extract import Extract
+from pipeline.settings.sources import Source
 from pipeline.sources import code, git
 from pipeline.sources.languages import language_of, suffix_of
 from pipeline.sources.records import Document, Outcome, Reject, Tally

@@ -15,8 +15,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from filters.package_licence import metadata_licence
-from pipeline.config import Extract, load
+from pipeline.config import load
 from pipeline.run import Run
+from pipeline.settings.extract import Extract
 from pipeline.sources import code
 from pipeline.sources.notebook import read_notebook
 from pipeline.sources.records import Document, Outcome, Reject, Tally

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.config import Crawl
+from pipeline.settings.sources import Crawl
 from pipeline.sources.crawl import crawl_host, forget, rejects
 from pipeline.sources.frontier import Frontier, Page
 from tests.pipeline.corpora import ROOT

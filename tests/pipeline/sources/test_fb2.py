@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.config import Extract, Source
+from pipeline.settings.extract import Extract
+from pipeline.settings.sources import Source
 from pipeline.sources import books
 from pipeline.sources.records import Document, Outcome, Tally
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.config import Extract
+from pipeline.settings.extract import Extract
 from pipeline.sources import code
 from pipeline.sources.git_directory import leads_out
 from pipeline.sources.records import Document, Reject, Tally

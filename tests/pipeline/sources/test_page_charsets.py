@@ -7,7 +7,8 @@ import io
 
 import pytest
 
-from pipeline.config import Extract, Source
+from pipeline.settings.extract import Extract
+from pipeline.settings.sources import Source
 from pipeline.sources.pages import page_document
 from pipeline.sources.records import Document, Tally
 from pipeline.sources.warc import WebRecord, read_records

@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from filters.language import LanguageModel
-from pipeline.config import Extract, Screen, Source
+from pipeline.settings.extract import Extract, Screen
+from pipeline.settings.sources import Source
 from pipeline.sources.pages import page_document
 from pipeline.sources.records import Document, Reject, Tally
 from pipeline.sources.warc import WebRecord, records

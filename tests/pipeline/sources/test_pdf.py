@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.config import Extract
+from pipeline.settings.extract import Extract
 from pipeline.sources.book import NotABook
 from pipeline.sources.formats import read_book
 from pipeline.sources.pdf import PdfLimits, read_pdf

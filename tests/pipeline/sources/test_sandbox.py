@@ -17,8 +17,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from filters.html import ELEMENTS, trafilatura_text
-from pipeline.config import Extract, Source, load
+from pipeline.config import load
 from pipeline.run import Run
+from pipeline.settings.extract import Extract
+from pipeline.settings.sources import Source
 from pipeline.sources import pages, sandbox
 from pipeline.sources.pages import page_document
 from pipeline.sources.records import Document

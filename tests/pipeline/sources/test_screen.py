@@ -14,8 +14,10 @@ from hypothesis import strategies as st
 
 from filters.language import LanguageModel
 from filters.signals import compute
-from pipeline.config import Config, Extract, Screen, Source, UrlScreen
+from pipeline.config import Config
 from pipeline.run import Run
+from pipeline.settings.extract import Extract, Screen, UrlScreen
+from pipeline.settings.sources import Source
 from pipeline.sources import screen
 from pipeline.sources.pages import page_document
 from pipeline.sources.records import Document, Reject

@@ -20,7 +20,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from filters.text import normalise_text
-from pipeline.config import Extract, Source
+from pipeline.settings.extract import Extract
+from pipeline.settings.sources import Source
 from pipeline.sources import delimited, tables
 from pipeline.sources.distinct import Distinct
 from pipeline.sources.records import Document, Outcome, Reject, Tally
