@@ -1,10 +1,11 @@
 // The signals of filters/signals.py as a plain C++17 pass: the same definitions, with the standard library's containers.
 //
-//   signals CLASSES TEXTS OFFSETS VALUES SPANS
+//   signals CLASSES FOLDER OUT
 //
-// In:  CLASSES, one byte per code point as filters.unicode.classes() gives them; TEXTS, UTF-8 one after another; OFFSETS, int64 [n + 1].
-// Out: VALUES, float32 [columns][n], the columns in the order of COLUMNS; SPANS, for each of the two cuts: int32 ends [n + 1], then as many
-//      int32 byte offsets as the last end says; on standard output one line of JSON: columns, CPU-seconds and wall seconds of the pass.
+// In:  CLASSES, one byte per code point as filters.unicode.classes() gives them; FOLDER/texts.bin, UTF-8 one after another;
+//      FOLDER/offsets.bin, int64 [n + 1].
+// Out: OUT, float32 [columns][n], the columns in the order of COLUMNS, then for each of the two cuts int32 ends [n + 1] and as many int32
+//      byte offsets as the last end says; on standard output one line of JSON: columns, CPU-seconds and wall seconds of the pass.
 //
 // It is written from the docstrings, one function for each family of rules, and reads a text several times where that is the plain way. It
 // is what someone would write who wants these numbers and does not count instructions: no arena, no vector instructions by hand, one thread.
@@ -401,7 +402,8 @@ std::array<double, 9> ngram_characters(const std::vector<Token>& tokens) {
             }
             ++counts[number].first;
         }
-        const auto most = *std::max_element(counts.begin(), counts.end(), [](auto a, auto b) { return a.first < b.first; });  // of equals, the first
+        // Of equals, the first.
+        const auto most = *std::max_element(counts.begin(), counts.end(), [](auto a, auto b) { return a.first < b.first; });
         characters[n - 2] = static_cast<double>(most.first * (ends[most.second + n] - ends[most.second] + static_cast<int64_t>(n) - 1));
     }
     for (size_t n = 5; n <= 10; ++n) {
@@ -645,7 +647,7 @@ void measure(string_view text, std::array<std::vector<int32_t>, 2>& spans, doubl
     row[51] = static_cast<double>(longest_run), row[52] = share(encoded, static_cast<double>(text.size()));
 }
 
-std::vector<char> read_all(const char* path) {
+std::vector<char> read_all(const string& path) {
     std::ifstream file(path, std::ios::binary);
     return {std::istreambuf_iterator<char>(file), {}};
 }
@@ -664,11 +666,12 @@ void write(std::ofstream& file, const std::vector<T>& values) {
 }  // namespace
 
 int main(int count, char** arguments) {
-    if (count != 6) {
-        std::fputs("signals CLASSES TEXTS OFFSETS VALUES SPANS\n", stderr);
+    if (count != 4) {
+        std::fputs("signals CLASSES FOLDER OUT\n", stderr);
         return 2;
     }
-    const std::vector<char> table = read_all(arguments[1]), texts = read_all(arguments[2]), places = read_all(arguments[3]);
+    const string folder = arguments[2];
+    const std::vector<char> table = read_all(arguments[1]), texts = read_all(folder + "/texts.bin"), places = read_all(folder + "/offsets.bin");
     classes.assign(table.begin(), table.end());
     const auto* offsets = reinterpret_cast<const int64_t*>(places.data());
     const size_t documents = places.size() / sizeof(int64_t) - 1, columns = COLUMNS.size();
@@ -685,14 +688,14 @@ int main(int count, char** arguments) {
     }
     const double cpu_s = seconds(CLOCK_PROCESS_CPUTIME_ID) - cpu, wall_s = seconds(CLOCK_MONOTONIC) - wall;
 
-    std::ofstream values_file(arguments[4], std::ios::binary), spans_file(arguments[5], std::ios::binary);
-    write(values_file, values);
+    std::ofstream file(arguments[3], std::ios::binary);
+    write(file, values);
     for (size_t k = 0; k < 2; ++k) {
-        write(spans_file, ends[k]);
-        write(spans_file, spans[k]);
+        write(file, ends[k]);
+        write(file, spans[k]);
     }
     std::printf("{\"cpu_s\": %.9f, \"wall_s\": %.9f, \"columns\": [", cpu_s, wall_s);
     for (size_t k = 0; k < columns; ++k) std::printf("%s\"%s\"", k ? ", " : "", COLUMNS[k].c_str());
     std::puts("]}");
-    return values_file && spans_file ? 0 : 1;
+    return file ? 0 : 1;
 }
