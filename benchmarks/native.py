@@ -1,4 +1,4 @@
-"""The plain C++ pass over the same signals (peers/signals.cpp): compiled where there is a compiler, and held against ours, value for value."""
+"""The plain C++ pass over the same signals (peers/signals.cpp): compiled where g++ is, and held against ours, value for value."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import shutil
 import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -72,7 +73,7 @@ def compare(ours: pa.Table, out: Path, columns: Sequence[str]) -> Agreement:
         ends = numbers[at : at + rows + 1]
         spans = numbers[at + rows + 1 : at + rows + 1 + ends[-1]].tolist()
         at += rows + 1 + int(ends[-1])
-        found = [spans[start:end] for start, end in zip(ends[:-1], ends[1:], strict=True)]
+        found = [spans[start:end] for start, end in pairwise(ends.tolist())]
         if wrong := sum(mine != theirs for mine, theirs in zip(ours[name].to_pylist(), found, strict=True)):
             different[name] = wrong
     missing = [name for name in (*DEFINITIONS, *CUTS) if name not in {*columns, "c4_cuts", "fineweb_cuts"}]

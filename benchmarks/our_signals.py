@@ -1,8 +1,8 @@
 """Our signals over packed texts, one process for each: `python -m benchmarks.our_signals NAME FOLDER OUT`.
 
 `signals` measures and decides by four presets; `extraction` is all that the extraction pass measures of a text, language and MinHash
-signature among it; `compile` measures one short text and tells what the first call took. Texts are read and Arrow batches of 1,000 rows made
-outside of the clock. OUT gets the signals as an Arrow file; standard output one line of totals.
+signature among it; `compile` measures one short text and tells what the first call took. Texts are read and Arrow batches of 1,000 rows
+made outside of the clock. OUT gets the signals as an Arrow file; standard output one line of totals.
 """
 
 from __future__ import annotations

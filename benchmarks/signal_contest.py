@@ -65,7 +65,9 @@ def contestants(*, peers: bool) -> dict[str, Contestant]:
     """All of them by key, ours first; one that cannot run here is absent, with the reason."""
     found = {
         "ours": Contestant(Row("curate, signals and verdicts"), (sys.executable, "-m", "benchmarks.our_signals", "signals"), ALL),
-        "ours-extraction": Contestant(Row("curate, all that extraction measures"), (sys.executable, "-m", "benchmarks.our_signals", "extraction")),
+        "ours-extraction": Contestant(
+            Row("curate, all that extraction measures"), (sys.executable, "-m", "benchmarks.our_signals", "extraction")
+        ),
     }  # fmt: skip
     try:
         found["native"] = Contestant(Row("C++, the same signals"), build(), ALL)
@@ -89,7 +91,7 @@ def contestants(*, peers: bool) -> dict[str, Contestant]:
 
 
 def rule_verdicts(folder: Path) -> dict[str, str]:
-    """datatrove's verdict on each text of the sample by each rule: '1' where it is removed.
+    """The verdict of datatrove on each text of the sample by each rule: '1' where it is removed.
 
     Raises:
         PeerMissingError: datatrove cannot be had here.

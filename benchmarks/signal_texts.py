@@ -1,8 +1,8 @@
 """Texts to measure signals on: real ones of several kinds, in the form in which documents are stored; and how processes are handed them.
 
-`english` is what datatrove's and dolma's filters are made for: web pages and documentation identified as English, technical documents, pieces
-of novels, and the web documents with human labels of quality. `other` is the pages in other languages, French novels, and the Universal
-Declaration of Human Rights in every language. `sample` is a part of `english` that the slowest contestant can read in its time.
+`english` is what datatrove's and dolma's filters are made for: web pages and documentation identified as English, technical documents,
+pieces of novels, and the web documents with human labels of quality. `other` is the pages in other languages, French novels, and the
+Universal Declaration of Human Rights in every language. `sample` is a part of `english` that the slowest contestant can read in its time.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import json
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import islice, pairwise
 from pathlib import Path
 
 import numpy as np
@@ -100,7 +100,7 @@ def pack(texts: Iterable[Text], folder: Path) -> None:
 def unpack(folder: Path, rows: int) -> list[pa.StringArray]:
     """What `pack` wrote, in batches of so many rows."""
     data, offsets = (folder / "texts.bin").read_bytes(), np.fromfile(folder / "offsets.bin", "<i8").tolist()
-    texts = [data[start:end].decode() for start, end in zip(offsets[:-1], offsets[1:], strict=True)]
+    texts = [data[start:end].decode() for start, end in pairwise(offsets)]
     return [pa.array(texts[at : at + rows], pa.string()) for at in range(0, len(texts), rows)]
 
 

@@ -3,9 +3,9 @@
     python -m benchmarks.signals [--small] [--repeats 3] [--no-peers] [--data DIR] [--json FILE]
 
 Input: `benchmarks.signal_texts`. Everyone gets the texts in memory and spends CPU-seconds of one thread on them in a process of its own, in
-turns; medians of the repeats; start-up is told apart. Peers read a sample of the English texts (6 MB; datatrove needs half a minute for it),
-ours and the C++ pass all texts. Ours measures every column of filters.signals, the C++ pass those that it has, which is to our disadvantage;
-its numbers are held against ours. Verdicts are compared with datatrove rule by rule, signals with human labels of quality.
+turns; medians of the repeats; start-up is told apart. Peers read a sample of the English texts (6 MB; datatrove needs half a minute for
+it), ours and the C++ pass all texts. Ours measures every column of filters.signals, the C++ pass those that it has, which is to our
+disadvantage; its numbers are held against ours. Verdicts are compared with datatrove rule by rule, signals with human labels of quality.
 """
 
 from __future__ import annotations
@@ -46,7 +46,9 @@ def arguments() -> argparse.Namespace:
     if chosen.repeats < 1:
         parser.error(f"--repeats {chosen.repeats}: give 1 or more")
     if not (chosen.data / "corpus").is_dir() or not (chosen.data / "filters").is_dir():
-        parser.error(f"--data {str(chosen.data)!r} lacks corpus/ or filters/; unpack the archives of ../shared/data there (the tests do so)")
+        parser.error(
+            f"--data {str(chosen.data)!r} lacks corpus/ or filters/; unpack the archives of ../shared/data there (the tests do so)"
+        )
     if chosen.json and not chosen.json.absolute().parent.is_dir():
         parser.error(f"--json {str(chosen.json)!r}: its folder does not exist; make it first")
     return chosen
@@ -124,7 +126,9 @@ def report(about: Mapping[str, Any], entered: Mapping[str, Contestant], quality:
     ]
     for texts, told in quality.get("native", {}).items():
         different = ", ".join(f"{name} {count}" for name, count in told["different"].items()) or "none"
-        lines.append(f"C++ and ours, {texts}: {told['values']:,} values, different: {different}; C++ lacks: {', '.join(told['missing']) or 'none'}")
+        lines.append(
+            f"C++ and ours, {texts}: {told['values']:,} values, different: {different}; C++ lacks: {', '.join(told['missing']) or 'none'}"
+        )
     if quality.get("datatrove"):
         lines += ["", "verdicts on the sample beside datatrove's, each rule by itself", agreement_table(quality["datatrove"])]
     people = quality["ours"]

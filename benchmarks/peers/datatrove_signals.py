@@ -4,8 +4,8 @@ In:  FOLDER/texts.bin, FOLDER/offsets.bin (`benchmarks.signal_texts.pack`).
 Out: one line of totals on standard output; OUT, for NAME `rules`: by rule, one character for each text, 1 where it is removed.
 
 `filters` runs the four filters with their defaults, each on every text. FineWeb's comes before C4's, which puts another text in its place:
-so words are split once for three filters, by datatrove's own cache, which is the cheapest order. `words` only splits words. `rules` runs each
-rule by itself, with the other thresholds of its filter off; `fineweb-pipeline` is FineWeb's filter over what C4's leaves of a text.
+so words are split once for three filters, by datatrove's own cache, which is the cheapest order. `words` only splits words. `rules` runs
+each rule by itself, with the other thresholds of its filter off; `fineweb-pipeline` is FineWeb's filter over what C4's leaves of a text.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import sys
 import time
 from array import array
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,8 @@ from datatrove.pipeline.filters import C4QualityFilter, FineWebQualityFilter, Go
 from datatrove.utils.text import split_into_words
 
 NO_REPETITION = {
-    "dup_line_frac": None, "dup_para_frac": None, "dup_line_char_frac": None, "dup_para_char_frac": None, "top_n_grams": (), "dup_n_grams": (),
+    "dup_line_frac": None, "dup_para_frac": None, "dup_line_char_frac": None, "dup_para_char_frac": None, "top_n_grams": (),
+    "dup_n_grams": (),
 }  # fmt: skip
 NO_QUALITY = dict.fromkeys(
     (
@@ -66,7 +68,7 @@ def gopher() -> Iterator[tuple[str, Verdict]]:
     for name, bound in table.items():
         yield f"gopher {name}", removed_by(GopherQualityFilter(**{**NO_QUALITY, name: bound}))
     for name in ("hashes", "ellipsis"):
-        # One threshold for both: hashes are asked first, so a text over both counts for hashes alone; none of the texts is.
+        # One threshold for both: hashes are asked first, so a text over both counts for hashes alone.
         step = GopherQualityFilter(**{**NO_QUALITY, "max_symbol_word_ratio": 0.1})
         yield f"gopher {name}", removed_by(step, frozenset({f"gopher_too_many_{name}"}))
 
@@ -127,13 +129,13 @@ def rules() -> dict[str, Verdict]:
 
 def read(folder: Path) -> list[str]:
     data, offsets = (folder / "texts.bin").read_bytes(), array("q", (folder / "offsets.bin").read_bytes())
-    return [data[start:end].decode() for start, end in zip(offsets[:-1], offsets[1:])]  # noqa: B905 -- array slices of one length
+    return [data[start:end].decode() for start, end in pairwise(offsets)]
 
 
 def filters() -> Callable[[str], bool]:
     """Whether all four keep a text; each is asked."""
     steps = [removed_by(step) for step in (GopherRepetitionFilter(), GopherQualityFilter(), FineWebQualityFilter(), C4QualityFilter())]
-    return lambda text: not any([step(text) for step in steps])
+    return lambda text: sum(step(text) for step in steps) == 0
 
 
 def main() -> None:

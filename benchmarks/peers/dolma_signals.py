@@ -9,6 +9,7 @@ import json
 import sys
 import time
 from array import array
+from itertools import pairwise
 from pathlib import Path
 
 import nltk
@@ -23,7 +24,7 @@ from dolma.core.registry import TaggerRegistry  # noqa: E402
 def main() -> None:
     folder, tagger = Path(sys.argv[2]), TaggerRegistry.get(sys.argv[1])()
     data, offsets = (folder / "texts.bin").read_bytes(), array("q", (folder / "offsets.bin").read_bytes())
-    texts = [data[start:end].decode() for start, end in zip(offsets[:-1], offsets[1:])]  # noqa: B905 -- array slices of one length
+    texts = [data[start:end].decode() for start, end in pairwise(offsets)]
     cpu, wall = time.process_time(), time.monotonic()
     for text in texts:
         tagger.predict(Document("texts", "0", text))
