@@ -1,0 +1,85 @@
+"""The plain C++ pass over the same signals (peers/signals.cpp): compiled where g++ is, and held against ours, value for value."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import xxhash
+
+from benchmarks.environments import ROOT, PeerMissingError
+from filters.signals import CUTS, DEFINITIONS
+from filters.unicode import classes
+
+SOURCE = Path(__file__).resolve().parent / "peers" / "signals.cpp"
+FLAGS = ("-std=c++17", "-O3", "-march=native")
+# Sums of doubles may be taken in another order; a float32 has 24 bits.
+_RELATIVE = 2.0**-22
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """How far two passes gave the same numbers."""
+
+    values: int
+    """Compared."""
+    different: dict[str, int]
+    """By column, or column of spans: texts where they differ."""
+    missing: list[str]
+    """Our columns that the C++ pass has not."""
+
+
+def build() -> tuple[str, str]:
+    """The program and the table of character classes, in .bench/.
+
+    Raises:
+        PeerMissingError: there is no g++, or it fails.
+    """
+    compiler = shutil.which("g++")
+    if compiler is None:
+        raise PeerMissingError("no g++ on this machine")
+    version = subprocess.run([compiler, "-dumpfullversion"], capture_output=True, check=True).stdout
+    digest = xxhash.xxh3_64_hexdigest(SOURCE.read_bytes() + version + " ".join(FLAGS).encode())
+    folder = ROOT / ".bench" / f"signals-{digest}"
+    program, table = folder / "signals", folder / "classes.bin"
+    if not program.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        done = subprocess.run([compiler, *FLAGS, "-o", str(program), str(SOURCE)], capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise PeerMissingError(f"g++ fails: {(done.stderr.strip().splitlines() or ['no message'])[0][:200]}")
+    table.write_bytes(classes().tobytes())
+    return str(program), str(table)
+
+
+def compare(ours: pa.Table, out: Path, columns: Sequence[str]) -> Agreement:
+    """Hold what the C++ pass wrote against our signals of the same texts."""
+    rows, numbers = ours.num_rows, np.fromfile(out, np.int32)
+    values = numbers[: len(columns) * rows].view(np.float32).reshape(len(columns), rows)
+    different: dict[str, int] = {}
+    for name, theirs in zip(columns, values, strict=True):
+        mine = ours[name].to_numpy()
+        equal = np.isclose(mine, theirs, rtol=_RELATIVE, atol=0, equal_nan=True)
+        if not equal.all():
+            different[name] = int((~equal).sum())
+    at = len(columns) * rows
+    for name in ("c4_cuts", "fineweb_cuts"):
+        ends = numbers[at : at + rows + 1]
+        spans = numbers[at + rows + 1 : at + rows + 1 + ends[-1]].tolist()
+        at += rows + 1 + int(ends[-1])
+        found = [spans[start:end] for start, end in pairwise(ends.tolist())]
+        if wrong := sum(mine != theirs for mine, theirs in zip(ours[name].to_pylist(), found, strict=True)):
+            different[name] = wrong
+    missing = [name for name in (*DEFINITIONS, *CUTS) if name not in {*columns, "c4_cuts", "fineweb_cuts"}]
+    return Agreement(values.size, different, missing)
+
+
+def as_json(agreement: Agreement) -> dict[str, Any]:
+    """For the results file."""
+    return {"values": agreement.values, "different": agreement.different, "missing": agreement.missing}
