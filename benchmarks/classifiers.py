@@ -33,12 +33,12 @@ import pyarrow as pa
 from benchmarks.environments import ROOT, Peer, PeerMissingError, python_of
 from benchmarks.perplexity_texts import corpus, perplexity_models, surprises
 from benchmarks.results import columns
-from filters.classifier import AS_WRITTEN, DEFAULT, Classifier, FastTextSettings, Normalisation, mixed, out_of_fold
-from filters.classifier import train as train_fasttext
-from filters.held_out import area_under_curve, calibration, evaluate, expected_calibration_error, rank_correlation
-from filters.perplexity import PerplexityModel
-from pipeline.labelled_texts import Spool
-from pipeline.train_classifier import train_classifier
+from filters.models.classifier import AS_WRITTEN, DEFAULT, Classifier, FastTextSettings, Normalisation, mixed, out_of_fold
+from filters.models.classifier import train as train_fasttext
+from filters.models.held_out import area_under_curve, calibration, evaluate, expected_calibration_error, rank_correlation
+from filters.models.perplexity import PerplexityModel
+from pipeline.training.classifier import train_classifier
+from pipeline.training.labelled_texts import Spool
 
 SCIKIT = Peer("scikit-learn", "1.9.1", ("scikit-learn==1.9.1",))
 # 2,000,000 buckets, the default, make files of 800 MB; for so few texts a tenth does the same (0.948 and 0.948 ROC area on the tweets).

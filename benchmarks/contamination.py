@@ -22,8 +22,8 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from filters.contamination import Frequencies, Judgement, judge, matches
-from filters.evaluation_index import BY_ANSWER, BY_NGRAMS, Index, Item, bare_question, index_of
+from filters.contamination.evaluation_index import BY_ANSWER, BY_NGRAMS, Index, Item, bare_question, index_of
+from filters.contamination.judge import Frequencies, Judgement, judge, matches
 from pipeline.evaluation_sets import _item, _records
 from pipeline.settings.signals import EvaluationSet
 

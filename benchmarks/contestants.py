@@ -15,7 +15,7 @@ import yaml
 
 from benchmarks.environments import ROOT
 from benchmarks.measure import Cost, measure
-from filters.language import bundled_model
+from filters.language.identify import bundled_model
 
 BENCHMARKS = Path(__file__).resolve().parent
 VOCABULARY = 8192

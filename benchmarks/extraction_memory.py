@@ -26,7 +26,7 @@ from pydantic import ValidationError
 
 from benchmarks.environments import ROOT
 from benchmarks.page_sets import SETS, Page, load_sets
-from filters.language import LanguageModel
+from filters.language.identify import LanguageModel
 from pipeline.settings.extract import Extract
 from pipeline.settings.sources import Source
 from pipeline.sources.pages import page_document

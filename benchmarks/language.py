@@ -32,7 +32,7 @@ from benchmarks.environments import ROOT, Peer, PeerMissingError, python_of
 from benchmarks.language_texts import CODES, EVERYBODY_KNOWS, Known, declarations, meaning, paragraphs, sentences
 from benchmarks.measure import CommandError, Cost, measure
 from benchmarks.results import Row, columns, write_results
-from filters.language import LanguageModel, bundled_model
+from filters.language.identify import LanguageModel, bundled_model
 
 VERSIONS = {"fasttext-numpy2": "0.10.4", "pycld2": "0.42", "py3langid": "0.4.0", "lingua-language-detector": "2.1.1"}
 IDENTIFIERS = Peer("language-identifiers", "1", tuple(f"{name}=={version}" for name, version in VERSIONS.items()))

@@ -17,8 +17,8 @@ from pathlib import Path
 import pyarrow as pa
 
 from benchmarks.peers.language_identifiers import run
-from filters.fasttext_model import FastTextModel
-from filters.language import LanguageModel
+from filters.fasttext.model import FastTextModel
+from filters.language.identify import LanguageModel
 
 BATCH = 1000
 WHOLE = 1 << 40

@@ -43,7 +43,7 @@ def signals(batches: Sequence[pa.StringArray], out: Path) -> dict[str, Any]:
     """Measure and decide."""
     from filters.decide import decide
     from filters.presets import PRESETS as BY_NAME
-    from filters.signals import compute
+    from filters.statistics.measure import compute
 
     presets = [BY_NAME[name] for name in PRESETS]
     for preset in presets:
@@ -63,8 +63,8 @@ def signals(batches: Sequence[pa.StringArray], out: Path) -> dict[str, Any]:
 
 def extraction(batches: Sequence[pa.StringArray], _out: Path) -> dict[str, Any]:
     """Language and signature by themselves, and everything together, which does them again."""
-    from filters.language import LanguageModel
-    from filters.signature import signatures
+    from filters.duplicates.signature import signatures
+    from filters.language.identify import LanguageModel
     from pipeline.config import Config, Source
     from pipeline.signals import signals_batch
     from pipeline.sources.records import Document
@@ -89,7 +89,7 @@ def extraction(batches: Sequence[pa.StringArray], _out: Path) -> dict[str, Any]:
 
 def first_call() -> dict[str, float]:
     """CPU-seconds of the imports, of the first call (compilation, or reading what was compiled before) and of the second."""
-    from filters.signals import compute
+    from filters.statistics.measure import compute
 
     clock = Clock()
     for part in ("first", "second"):

@@ -13,8 +13,8 @@ import pyarrow as pa
 from filters.extractor.page import extract_page
 from filters.extractor.render import plain_bytes
 from filters.extractor.scan import scan
-from filters.perplexity import PerplexityModel
-from filters.perplexity_training import token_stream, train
+from filters.models.perplexity import PerplexityModel
+from filters.models.perplexity_training import token_stream, train
 from pipeline.sources import warc
 from pipeline.sources.records import Reject, Tally
 

@@ -30,7 +30,7 @@ from typing import Any
 from benchmarks.environments import DATATROVE, ROOT, Peer, PeerMissingError, python_of
 from benchmarks.peers.personal_data import KINDS as ENTITIES
 from benchmarks.results import columns
-from filters.privacy import KINDS
+from filters.privacy.personal_data import KINDS
 from pipeline.settings.extract import Extract
 from pipeline.settings.sources import Source
 from pipeline.sources import warc
@@ -139,7 +139,7 @@ def examples(texts: Sequence[str], answer: Sequence[Spans]) -> list[str]:
 def ours(texts: str, out: str) -> None:
     """The loop of the peers' script with our finder; `python -m benchmarks.privacy --ours TEXTS OUT`."""
     from benchmarks.peers.personal_data import run
-    from filters.privacy import find_personal_data
+    from filters.privacy.personal_data import find_personal_data
 
     run(lambda text: [(span.start, span.end, span.kind) for span in find_personal_data(text)], Path(texts), Path(out))
 

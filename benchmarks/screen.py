@@ -43,7 +43,7 @@ from benchmarks.screen_quality import (
 from filters.extractor.render import plain_bytes
 from filters.extractor.scan import scan
 from filters.html import trafilatura_text
-from filters.language import LanguageModel
+from filters.language.identify import LanguageModel
 from pipeline.settings.extract import Extract, Screen, UrlScreen
 from pipeline.sources import screen
 

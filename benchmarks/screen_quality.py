@@ -14,14 +14,14 @@ import pyarrow as pa
 
 from benchmarks.measure import MEGABYTE, Cost
 from benchmarks.wanted import WantedPage
-from filters import signals
 from filters.charset import decode_html, utf8_html
 from filters.decide import LanguageRule, decide
 from filters.extractor.render import plain_bytes
 from filters.extractor.scan import scan
 from filters.html import too_complex, trafilatura_text
-from filters.language import LanguageModel
+from filters.language.identify import LanguageModel
 from filters.presets import PRESETS
+from filters.statistics import measure as signals
 from pipeline.settings.extract import Extract, Screen, UrlScreen
 from pipeline.settings.filter import Language
 from pipeline.sources import screen

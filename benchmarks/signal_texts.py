@@ -23,7 +23,7 @@ from fastwarc.warc import ArchiveIterator, WarcRecordType
 from benchmarks.environments import ROOT
 from filters.extractor.model import SHIPPED
 from filters.extractor.page import extract_page
-from filters.language import LanguageModel
+from filters.language.identify import LanguageModel
 from filters.text import normalise_text
 
 SAMPLE, ENGLISH, OTHER = "sample", "english", "other"

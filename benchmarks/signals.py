@@ -4,8 +4,9 @@
 
 Input: `benchmarks.signal_texts`. Everyone gets the texts in memory and spends CPU-seconds of one thread on them in a process of its own, in
 turns; medians of the repeats; start-up is told apart. Peers read a sample of the English texts (6 MB; datatrove needs half a minute for
-it), ours and the C++ pass all texts. Ours measures every column of filters.signals, the C++ pass those that it has, which is to our
-disadvantage; its numbers are held against ours. Verdicts are compared with datatrove rule by rule, signals with human labels of quality.
+it), ours and the C++ pass all texts. Ours measures every column of filters.statistics.measure, the C++ pass those that it has, which is to
+our disadvantage; its numbers are held against ours. Verdicts are compared with datatrove rule by rule, signals with human labels of
+quality.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ from benchmarks.results import speed_ratio, table, write_results
 from benchmarks.signal_contest import ALL, Contestant, compile_times, contestants, processor, rule_verdicts, speed_table
 from benchmarks.signal_texts import ENGLISH, OTHER, SAMPLE, Text, labelled_rows, load_texts, pack, sample_of
 from benchmarks.verdicts import agreement, agreement_table
-from filters.signals import compute
+from filters.statistics.measure import compute
 
 SAMPLE_BYTES, SMALL_SAMPLE_BYTES = 6_000_000, 300_000
 

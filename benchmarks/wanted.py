@@ -18,7 +18,7 @@ import xxhash
 from benchmarks import gold
 from filters.extractor.render import plain_bytes
 from filters.extractor.scan import scan
-from filters.language import LanguageModel
+from filters.language.identify import LanguageModel
 
 SURE = 0.8
 NO_LANGUAGE = ""

@@ -11,7 +11,7 @@ def apply_cuts(text: bytes, spans: Sequence[int]) -> bytes:
 
     Args:
         text: UTF-8.
-        spans: flat [start, end) byte offsets in rising order, not overlapping, as in the columns `filters.signals.CUTS`.
+        spans: flat [start, end) byte offsets in rising order, not overlapping, as in the columns `filters.statistics.measure.CUTS`.
 
     Raises:
         ValueError: the spans are not of this text: odd in number, out of order, or beyond its end.

@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from filters.changes import is_no_bound
 from filters.presets import Bound, Preset
+from filters.presets.changes import is_no_bound
 
 DECISIONS: pa.Schema = pa.schema(
     [
@@ -101,7 +101,8 @@ def decide(signals: pa.RecordBatch | pa.Table, presets: Sequence[Preset], langua
     """The first broken rule per document: language, then the bounds of each preset in order.
 
     Args:
-        signals: float32 columns, one per signal that a bound names, such as those of `filters.signals.SCHEMA`; with a language rule or
+        signals: float32 columns, one per signal that a bound names, such as those of `filters.statistics.measure.SCHEMA`; with a language
+        rule or
             bounds for a language also `language` (string), with a language rule `language_score` (float32). Any number of rows.
         presets: checked left to right; a bound for a document's language is checked in place of that of the same signal.
         language: checked first; None: not at all. A document without language is removed.

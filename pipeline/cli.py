@@ -121,7 +121,7 @@ def train_extractor(
 
     Pages with gold teach what it says; pages without are labelled by trafilatura. Sites never stand on both sides of a fold.
     """
-    from pipeline.train_extractor import train_extractor as train
+    from pipeline.training.extractor import train_extractor as train
 
     trained = train(pages, output, folds, lambda words: typer.echo(words, err=True))
     typer.echo(f"held-out F1 over characters {trained.held_out_f1:.3f} (against the labels, folds by site)", err=True)
@@ -159,10 +159,10 @@ def train_classifier(
 
     Prints precision, recall and calibration on held-out texts. Equal texts are on one side of the split; settings are DCLM's by default.
     """
-    from filters.classifier import FastTextSettings, Normalisation
-    from pipeline.labelled_texts import Reading, parse_labelled
-    from pipeline.train_classifier import report_path, told_report
-    from pipeline.train_classifier import train_classifier as train
+    from filters.models.classifier import FastTextSettings, Normalisation
+    from pipeline.training.classifier import report_path, told_report
+    from pipeline.training.classifier import train_classifier as train
+    from pipeline.training.labelled_texts import Reading, parse_labelled
 
     report = train(
         parse_labelled(texts),
@@ -199,8 +199,8 @@ def train_perplexity(
 
     It is no KenLM model: its numbers compare with those of the same model alone.
     """
-    from pipeline.labelled_texts import Reading
-    from pipeline.train_perplexity import train_perplexity as train
+    from pipeline.training.labelled_texts import Reading
+    from pipeline.training.perplexity import train_perplexity as train
 
     found = train(
         texts,
@@ -231,9 +231,9 @@ def why(
 
     Rejects are found as well; so is a URL without its scheme or last slash.
     """
-    from pipeline.ledger import decided_with, find_run
-    from pipeline.why import lines
-    from pipeline.why import why as paths_of
+    from pipeline.decisions.ledger import decided_with, find_run
+    from pipeline.decisions.why import lines
+    from pipeline.decisions.why import why as paths_of
 
     run_directory, settings = find_run(place)
     paths = paths_of(run_directory, target, decided_with(run_directory, settings))
@@ -251,10 +251,10 @@ def what_if(
 
     Decides again from stored signals and compares with the run: by source, language and rule, with samples of the texts concerned.
     """
-    from pipeline.ledger import find_run
+    from pipeline.decisions.ledger import find_run
+    from pipeline.decisions.what_if import check_overrides, lines
+    from pipeline.decisions.what_if import what_if as difference_of
     from pipeline.run import write_json
-    from pipeline.what_if import check_overrides, lines
-    from pipeline.what_if import what_if as difference_of
 
     check_overrides(overrides or ())
     run_directory, settings = find_run(place, overrides or ())

@@ -1,7 +1,7 @@
 """Files of evaluation items as an index, and files of words as lists: what extraction holds a text against.
 
 In:  JSON lines, JSON, CSV, TSV or plain text, plain or compressed, at most 1 GiB of it a file.
-Out: `filters.evaluation_index.Index`; word lists by column.
+Out: `filters.contamination.evaluation_index.Index`; word lists by column.
 Lost: nothing; a record without the question's field is an error, since items that are silently left out are not searched.
 """
 
@@ -19,8 +19,8 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from filters.evaluation_index import Index, Item, index_of
-from filters.word_lists import WordList
+from filters.contamination.evaluation_index import Index, Item, index_of
+from filters.contamination.word_lists import WordList
 from pipeline.settings.signals import Contamination, EvaluationSet, Signals, WordListSignal
 from pipeline.sources.compression import DamagedInput
 from pipeline.sources.files import list_inputs, open_decompressed

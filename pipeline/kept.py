@@ -16,8 +16,8 @@ import xxhash
 
 from filters.cuts import apply_cuts
 from pipeline.config import Config
-from pipeline.contamination import CUTS, MATCHES_COLUMN, contaminated_cut_settings, frequent_ngrams, judged
-from pipeline.rules import rules
+from pipeline.decisions.contamination import CUTS, MATCHES_COLUMN, contaminated_cut_settings, frequent_ngrams, judged
+from pipeline.decisions.rules import rules
 from pipeline.run import Run
 from pipeline.settings.sources import Source
 

@@ -8,7 +8,7 @@ from urllib.parse import unquote, urlsplit
 
 import xxhash
 
-from filters.language import BUNDLED, bundled_model
+from filters.language.identify import BUNDLED, bundled_model
 from pipeline.run import partial, publish, sha256
 from pipeline.sources.remote import HTTP, open_remote
 

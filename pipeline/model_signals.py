@@ -13,10 +13,10 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from filters.classifier import Classifier, Normalisation
-from filters.perplexity import PerplexityModel
+from filters.models.classifier import Classifier, Normalisation
+from filters.models.perplexity import PerplexityModel
 from pipeline.settings.signals import ClassifierSignal, PerplexitySignal, Signals
-from pipeline.train_classifier import report_path
+from pipeline.training.classifier import report_path
 
 
 def column_of(classifier: ClassifierSignal) -> str:

@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from filters import signals as text_signals
-from filters.contamination import MATCHES, matches
-from filters.language import LanguageModel
-from filters.signature import signatures
+from filters.contamination.judge import MATCHES, matches
+from filters.duplicates.signature import signatures
+from filters.language.identify import LanguageModel
+from filters.statistics import measure as text_signals
 from filters.url_rules import registered_domain
 from pipeline.config import Config
-from pipeline.contamination import MATCHES_COLUMN, in_use
+from pipeline.decisions.contamination import MATCHES_COLUMN, in_use
 from pipeline.evaluation_sets import evaluation_index, evaluation_settings, word_counts, word_list_columns, word_list_settings
 from pipeline.model_file import model_file
 from pipeline.model_signals import load_models, model_batch, model_columns, model_settings
@@ -42,7 +42,7 @@ def signals_schema(config: Config) -> pa.Schema:
             ("language_mixing_share", pa.float32()),  # of judged paragraphs' characters; null where none was long enough
             ("extraction_confidence", pa.float32()),  # of the fast extractor; null where nothing had to be chosen
             *(pa.field(name, pa.float32(), metadata={"definition": text}) for name, text in OPT_OUTS.items()),  # null but of web pages
-            ("licence_evidence", pa.string()),  # of a web page: one of filters.page_licence.EVIDENCE
+            ("licence_evidence", pa.string()),  # of a web page: one of filters.licences.page.EVIDENCE
             ("replaced", REPLACED),
             pa.field("replacements", pa.float32(), metadata={"definition": "personal data and secrets replaced in the text"}),
             *text_signals.SCHEMA,

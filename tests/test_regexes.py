@@ -8,8 +8,8 @@ from types import FrameType
 
 import pytest
 
-from filters.privacy_numbers import _IDENTITIES
-from filters.privacy_words import BEFORE
+from filters.privacy.numbers import _IDENTITIES
+from filters.privacy.words_beside import BEFORE
 from pipeline.sources import language_marks, wikitext
 from tests.regexes import Regex, Unread, ambiguities, collect, pumps
 
@@ -33,7 +33,7 @@ BOUNDED = {
 
 QUOTES = ('"', "'", r"\|", r"\^")
 DELIMITED = "pipeline/sources/delimited.py"
-PRIVACY = "filters/privacy_numbers.py"
+PRIVACY = "filters/privacy/numbers.py"
 LATE: dict[Unread, list[Regex]] = {
     Unread(DELIMITED, r"re.compile(b'[\\r\\n' + re.escape(delimiter.encode()) + b']')"): [
         Regex(DELIMITED, 0, "ends_field", rb"[\r\n\t]", 0, ("search",))

@@ -9,7 +9,7 @@ from typing import Literal
 from pydantic import Field, field_validator
 
 from filters import url_rules
-from filters.privacy import KINDS, PersonalKind
+from filters.privacy.personal_data import KINDS, PersonalKind
 from pipeline.settings.section import MEBIBYTE, Kind, Section, Share
 
 # Prose of any age: 0 false hits in 63 MB of novels, so old books lose nothing. In code a number is a constant and an IP address mostly a

@@ -8,8 +8,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, WithJsonSchema, field_validator, model_validator
 
-from filters.changes import Change, changed, family, nearest, of_preset
 from filters.presets import NEWEST, PRESETS, Bound, Preset
+from filters.presets.changes import Change, changed, family, nearest, of_preset
 from pipeline.settings.section import Kind, Section, Share
 
 DEFAULT_PRESETS: Mapping[Kind, tuple[str, ...]] = {

@@ -6,8 +6,8 @@ from typing import Annotated
 
 from pydantic import Field, field_validator
 
-from filters.evaluation_index import LEAST_WORDS, NGRAM
-from filters.ngram_table import LONGEST
+from filters.contamination.evaluation_index import LEAST_WORDS, NGRAM
+from filters.contamination.ngram_table import LONGEST
 from pipeline.settings.section import Section
 
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
@@ -30,7 +30,7 @@ class ClassifierSignal(Section):
 
 
 class PerplexitySignal(Section):
-    """A column perplexity: per byte, by a model of word trigrams (`filters.perplexity`), for documents of every kind."""
+    """A column perplexity: per byte, by a model of word trigrams (`filters.models.perplexity`), for documents of every kind."""
 
     model: str
     """Path of a model that `curate train-perplexity` wrote."""
@@ -61,7 +61,7 @@ class Contamination(Section):
 
     sets: tuple[EvaluationSet, ...] = ()
     ngram: int = Field(default=NGRAM, gt=LEAST_WORDS, le=LONGEST)
-    """Words that have to be the same in a row. Shorter items count when their answer follows (`filters.evaluation_index`)."""
+    """Words that have to be the same in a row. Shorter items count when their answer follows (`filters.contamination.evaluation_index`)."""
 
     @field_validator("sets")
     @classmethod

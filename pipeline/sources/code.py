@@ -19,7 +19,7 @@ from dataclasses import replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from filters.licence import UNKNOWN, file_licence
+from filters.licences.licence import UNKNOWN, file_licence
 from pipeline.settings.extract import Extract
 from pipeline.settings.sources import Source
 from pipeline.sources import code_archives

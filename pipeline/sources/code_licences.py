@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from filters.licence import UNKNOWN, licence_of_text
-from filters.package_licence import METADATA_NAMES, metadata_licence
+from filters.licences.licence import UNKNOWN, licence_of_text
+from filters.licences.package import METADATA_NAMES, metadata_licence
 from filters.text import normalise_text
 from pipeline.sources.charset import decode_text
 from pipeline.sources.code_file import LICENCE_NAME, UNREADABLE, File

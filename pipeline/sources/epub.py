@@ -16,7 +16,7 @@ from typing import BinaryIO
 
 from lxml import etree
 
-from filters.licence import licence_of_text
+from filters.licences.licence import licence_of_text
 from pipeline.sources.book import Book, NotABook
 from pipeline.sources.dates import iso_date
 from pipeline.sources.markup import XHTML, MarkupError, elements, parse_xhtml, parse_xml, plain, text_of

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from lxml import etree
 
-from filters.licence import licence_of_text
+from filters.licences.licence import licence_of_text
 from pipeline.sources.book import Book, NotABook
 from pipeline.sources.dates import iso_date
 from pipeline.sources.markup import FB2, MarkupError, elements, local_name, parse_xml, plain, text_of

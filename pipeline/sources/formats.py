@@ -10,8 +10,8 @@ from dataclasses import replace
 from pathlib import PurePosixPath
 
 from filters.charset import MARKS
-from filters.licence import UNKNOWN
-from filters.page_licence import page_licence
+from filters.licences.licence import UNKNOWN
+from filters.licences.page import page_licence
 from filters.text import normalise_text
 from pipeline.settings.extract import Extract
 from pipeline.sources import aozora, gutenberg

@@ -21,9 +21,9 @@ from filters.extractor.page import main_text
 from filters.extractor.render import plain_bytes
 from filters.extractor.scan import scan
 from filters.html import TooComplex, resiliparse_text, too_complex, trafilatura_text
-from filters.language import LanguageModel
-from filters.licence import UNKNOWN
-from filters.page_licence import PageLicence, page_licence
+from filters.language.identify import LanguageModel
+from filters.licences.licence import UNKNOWN
+from filters.licences.page import PageLicence, page_licence
 from filters.text import normalise_text
 from pipeline.settings.extract import Extract
 from pipeline.settings.sources import Source

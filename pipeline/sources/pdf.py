@@ -18,7 +18,7 @@ from itertools import pairwise
 from statistics import median
 from typing import Any
 
-from filters.licence import licence_of_text
+from filters.licences.licence import licence_of_text
 from filters.text import normalise_text
 from pipeline.sources.book import Book, NotABook
 from pipeline.sources.dates import iso_date

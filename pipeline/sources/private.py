@@ -12,8 +12,8 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import replace
 
-from filters.privacy import Span, find_in_bytes, merged, origin, replaced
-from filters.secrets import find_secrets
+from filters.privacy.personal_data import Span, find_in_bytes, merged, origin, replaced
+from filters.privacy.secrets import find_secrets
 from pipeline.settings.extract import Extract
 from pipeline.settings.sources import Source
 from pipeline.sources.records import Outcome, Reject, Tally

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 
-from filters.privacy import Span
+from filters.privacy.personal_data import Span
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class Document:
     opt_outs: frozenset[str] | None = None
     """Of a web page: which of `opt_out.OPT_OUTS` it says; None for other kinds."""
     licence_evidence: str | None = None
-    """Of a web page: one of `filters.page_licence.EVIDENCE`."""
+    """Of a web page: one of `filters.licences.page.EVIDENCE`."""
 
 
 @dataclass(frozen=True, slots=True)

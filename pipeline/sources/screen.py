@@ -30,7 +30,7 @@ import pyarrow.parquet as pq
 import xxhash
 
 from filters.hash_table import HashTable, digest_hashes
-from filters.language import LanguageModel, pieces
+from filters.language.identify import LanguageModel, pieces
 from filters.url_rules import ENTRY_BYTES, AddressList, ListBuilder, UrlRules
 from pipeline.run import Run
 from pipeline.settings.extract import Screen, UrlScreen

@@ -6,7 +6,7 @@ import re
 
 from lxml import etree
 
-from filters.licence import licence_of_text
+from filters.licences.licence import licence_of_text
 from pipeline.sources.book import Book, NotABook
 from pipeline.sources.dates import iso_date
 from pipeline.sources.markup import TEI, MarkupError, elements, local_name, parse_xml, plain, text_of

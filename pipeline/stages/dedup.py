@@ -22,9 +22,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from filters.components import choose_survivors, components
-from filters.neighbours import band_keys, star_edges
-from filters.signature import estimate, has_words
+from filters.duplicates.components import choose_survivors, components
+from filters.duplicates.neighbours import band_keys, star_edges
+from filters.duplicates.signature import estimate, has_words
 from pipeline.config import Config
 from pipeline.run import COST_OF_NUMBERS, Manifest, PartWriter, Run, Unit, digest, partial, publish
 from pipeline.runners import Told, run_job

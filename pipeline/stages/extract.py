@@ -15,12 +15,12 @@ import numpy as np
 import pyarrow as pa
 import xxhash
 
-from filters.digests import digests
+from filters.duplicates.digests import digests
 from filters.extractor.model import SHIPPED, block_model
 from filters.extractor.page import extract_page
-from filters.privacy import KINDS
+from filters.privacy.personal_data import KINDS
 from pipeline.config import Config
-from pipeline.rules import check_rules
+from pipeline.decisions.rules import check_rules
 from pipeline.run import Heartbeat, Manifest, PartWriter, Run
 from pipeline.schema import DOCUMENTS, REJECTS, document_id
 from pipeline.settings.sources import Source

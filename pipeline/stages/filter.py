@@ -14,13 +14,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipeline.config import Config
-from pipeline.contamination import filter_settings, frequent_ngrams, in_use, write_report
-from pipeline.guards import check_guards
-from pipeline.rules import check_rules, rules
+from pipeline.decisions.contamination import filter_settings, frequent_ngrams, in_use, write_report
+from pipeline.decisions.guards import check_guards
+from pipeline.decisions.rules import check_rules, rules
+from pipeline.decisions.verdicts import source_of, verdicts
 from pipeline.run import COST_OF_NUMBERS, Manifest, PartWriter, Run, Unit, add_counts, digest
 from pipeline.schema import FILTERED
 from pipeline.stage import Job, Stage
-from pipeline.verdicts import source_of, verdicts
 
 VERSION = 2
 

@@ -19,7 +19,7 @@ from benchmarks.human_labels import auc, correlations, ranks, spearman
 from benchmarks.native import build, compare
 from benchmarks.signal_texts import SAMPLE, Text, pack, sample_of, unpack
 from benchmarks.verdicts import RULES, agreement
-from filters.signals import compute
+from filters.statistics.measure import compute
 
 ROOT = Path(__file__).resolve().parents[2]
 

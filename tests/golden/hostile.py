@@ -9,10 +9,10 @@ import numpy as np
 import pyarrow as pa
 
 from filters.decide import decide
-from filters.language import LanguageModel
+from filters.duplicates.signature import signatures
+from filters.language.identify import LanguageModel
 from filters.presets import PRESETS
-from filters.signals import compute
-from filters.signature import signatures
+from filters.statistics.measure import compute
 from tests.golden.vectors import in_languages
 
 TEXTS = {

@@ -14,10 +14,10 @@ import pytest
 
 from filters.cuts import apply_cuts
 from filters.decide import decide
-from filters.language import LanguageModel
+from filters.duplicates.signature import signatures
+from filters.language.identify import LanguageModel
 from filters.presets import PRESETS
-from filters.signals import CUTS, DEFINITIONS, compute
-from filters.signature import signatures
+from filters.statistics.measure import CUTS, DEFINITIONS, compute
 from filters.text import normalise_text
 from tests.golden.hostile import LINE_BYTES, TEXTS, UNITS, line_of
 from tests.golden.variations import passages

@@ -14,7 +14,7 @@ import pytest
 
 from filters.cuts import apply_cuts
 from filters.presets import FINEWEB_2024, GOPHER_QUALITY, GOPHER_REPETITION, Bound, Preset
-from filters.signals import compute
+from filters.statistics.measure import compute
 from tests.golden.variations import invent, passages
 from tests.golden.vectors import verdicts
 

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from filters.cuts import apply_cuts
-from filters.signals import CUTS, DEFINITIONS, compute
+from filters.statistics.measure import CUTS, DEFINITIONS, compute
 from tests.golden import reference
 
 PIECES = [

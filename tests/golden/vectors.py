@@ -17,7 +17,7 @@ import xxhash
 
 from filters.decide import decide
 from filters.presets import Bound, Preset
-from filters.signals import CUTS, DEFINITIONS, compute
+from filters.statistics.measure import CUTS, DEFINITIONS, compute
 from tests.golden.variations import RECIPES
 
 FOLDER = Path(__file__).parent
@@ -86,7 +86,7 @@ def number(value: float | None) -> str:
 
 
 def measure(texts: Sequence[Golden]) -> pa.RecordBatch:
-    """Columns of `filters.signals.SCHEMA`, and the language."""
+    """Columns of `filters.statistics.measure.SCHEMA`, and the language."""
     batch = compute(pa.array([text.text for text in texts], pa.large_string()))
     return in_languages(batch, [text.language for text in texts])
 

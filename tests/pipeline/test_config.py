@@ -11,7 +11,7 @@ import pytest
 
 from filters.presets import PRESETS
 from pipeline.config import load, load_stored, stored
-from pipeline.rules import check_rules, rules
+from pipeline.decisions.rules import check_rules, rules
 
 ROOT = Path(__file__).resolve().parents[2]
 SMALL = "name: small\nsources:\n  - {name: notes, kind: book, paths: [notes]}\n"

@@ -7,7 +7,7 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from filters.language import bundled_model
+from filters.language.identify import bundled_model
 from pipeline.config import Config
 from pipeline.model_file import model_file
 from pipeline.signals import language_model, signals_settings

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from filters.extractor.alignment import block_texts, kept_shares
 from filters.extractor.labels import FOLDS, LabelledPage, block_labels, fold_of, registered_domain, teacher_texts
 from filters.extractor.scan import scan
-from pipeline.train_extractor import read_labelled_pages, train_extractor
+from pipeline.training.extractor import read_labelled_pages, train_extractor
 
 WORDS = st.lists(st.sampled_from("abcdefgh"), min_size=1, max_size=8).map(" ".join)
 

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from filters.package_licence import metadata_licence
+from filters.licences.package import metadata_licence
 from pipeline.config import load
 from pipeline.run import Run
 from pipeline.settings.extract import Extract

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from filters.language import LanguageModel
+from filters.language.identify import LanguageModel
 from pipeline.settings.extract import Extract, Screen
 from pipeline.settings.sources import Source
 from pipeline.sources.pages import page_document

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from filters.language import LanguageModel
-from filters.signals import compute
+from filters.language.identify import LanguageModel
+from filters.statistics.measure import compute
 from pipeline.config import Config
 from pipeline.run import Run
 from pipeline.settings.extract import Extract, Screen, UrlScreen

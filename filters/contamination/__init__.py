@@ -1,0 +1,1 @@
+"""Overlap with evaluation sets, and lists of words."""

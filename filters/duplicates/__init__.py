@@ -1,0 +1,1 @@
+"""Equal and nearly equal texts: digests, signatures, neighbours, clusters."""

@@ -1,0 +1,1 @@
+"""Supervised fastText models, read and computed by ourselves."""

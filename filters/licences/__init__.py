@@ -1,0 +1,1 @@
+"""Licences as texts, pages and packages state them."""

@@ -1,0 +1,1 @@
+"""Classifiers and perplexity: models of the user's own."""

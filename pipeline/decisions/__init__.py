@@ -1,0 +1,1 @@
+"""From signals/ to verdicts, and what the verdicts rest on."""

@@ -1,0 +1,120 @@
+"""What a run makes of the matches with evaluation items that stand in signals/: no text is read.
+
+Set phrases are told from leaks by the number of documents that hold them, over the whole run, so the first step is a pass over all parts'
+matches; its answer is the same whatever the order of parts or the number of workers.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from filters.contamination.judge import Frequencies, Judgement, judge
+from filters.presets import Bound, Preset
+from pipeline.config import Config
+from pipeline.run import Run, digest, partial, publish, write_json
+
+MATCHES_COLUMN = "contamination"
+"""Of signals/; see `filters.contamination.judge.MATCHES`."""
+SHARE = "contamination_share"
+"""The signal that is made of it: the largest share of an item's n-grams in a document."""
+CUTS = "contamination_cuts"
+"""The spans that are made of it."""
+
+
+def in_use(config: Config) -> bool:
+    """Whether there are evaluation sets."""
+    return bool(config.signals.contamination.sets)
+
+
+def contamination_rule(config: Config) -> tuple[Preset, ...]:
+    """The last rule set of every source: a bound to drop by, spans to cut, or nothing."""
+    settings = config.filter.contamination
+    if not in_use(config) or settings.action == "mark":
+        return ()
+    if settings.action == "cut":
+        return (Preset("contamination", (), cuts=(CUTS,)),)
+    return (Preset("contamination", (Bound(SHARE, at_most=settings.maximum_share),)),)
+
+
+def filter_settings(run: Run, config: Config) -> list[Any]:
+    """What decides verdicts beside a part's own signals, for fingerprints: settings and every part's matches."""
+    return [config.filter.contamination.model_dump(mode="json"), run.outputs("extract", "signals")] if in_use(config) else []
+
+
+def contaminated_cut_settings(run: Run, config: Config) -> list[Any]:
+    """The same for stages that read kept text; empty where nothing of this is cut from it."""
+    return filter_settings(run, config) if config.filter.contamination.action == "cut" else []
+
+
+def frequent_ngrams(run: Run, config: Config) -> npt.NDArray[np.uint64]:
+    """Keys of the n-grams that stand in too many documents to count, uint64, rising. Kept in filter/ for other processes.
+
+    Raises:
+        ValueError: signals/ lacks the matches.
+    """
+    documents = sum(counts["documents"] for counts in run.need("extract").totals["sources"].values())
+    settings = config.filter.contamination
+    most = max(settings.most_documents, int(settings.most_share * documents))
+    path = run.path("filter", f"frequent-{digest([most, run.outputs('extract', 'signals')])}.npy")
+    if path.exists():
+        known: npt.NDArray[np.uint64] = np.load(path, allow_pickle=False)
+        return known
+    frequencies = Frequencies(most)
+    for key in run.keys("extract"):
+        for table in _groups(run, key, ["digest"]):
+            frequencies.add(_matches(table), table["digest"].combine_chunks())
+    path.parent.mkdir(exist_ok=True)
+    with partial(path).open("wb") as file:
+        np.save(file, frequencies.frequent(), allow_pickle=False)
+    publish(partial(path), path)
+    return frequencies.frequent()
+
+
+def judged(signals: pa.Table, frequent: npt.NDArray[np.uint64], config: Config) -> Judgement:
+    """Of rows of signals/ with the column of matches."""
+    return judge(_matches(signals), frequent, config.filter.contamination.maximum_share)
+
+
+def write_report(run: Run, config: Config) -> None:
+    """filter/contamination.json: per set its items, how they are searched, how many were found, and in how many documents."""
+    from filters.contamination.evaluation_index import BY_ANSWER, BY_NGRAMS, WAYS
+    from pipeline.evaluation_sets import evaluation_index
+
+    index, frequent = evaluation_index(config.signals.contamination), frequent_ngrams(run, config)
+    found: set[tuple[int, int]] = set()
+    documents: Counter[int] = Counter()
+    touched = 0
+    for key in run.keys("extract"):
+        for table in _groups(run, key, []):
+            judgement = judged(table, frequent, config)
+            found.update(zip(judgement.set.tolist(), judgement.item.tolist(), strict=True))
+            documents.update(number for _, number in set(zip(judgement.document.tolist(), judgement.set.tolist(), strict=True)))
+            touched += len(np.unique(judgement.document))
+    items = Counter(number for number, _ in found)
+    sets = []
+    for number, one in enumerate(config.signals.contamination.sets):
+        ways = Counter(index.ways[index.sets == number].tolist())
+        row = {"name": one.name, "items": ways.total(), "searched": ways[BY_NGRAMS] + ways[BY_ANSWER]}
+        how = {WAYS[way]: count for way, count in sorted(ways.items())}
+        sets.append(row | {"how": how, "found": items[number], "documents": documents[number]})
+    totals = {"documents": touched, "frequent_ngrams": len(frequent), "action": config.filter.contamination.action}
+    write_json(run.path("filter", "contamination.json"), {"sets": sets} | totals)
+
+
+def _groups(run: Run, key: str, further: list[str]) -> Iterator[pa.Table]:
+    with pq.ParquetFile(run.part("signals", key)) as file:
+        if file.metadata.num_row_groups and MATCHES_COLUMN not in file.schema_arrow.names:
+            raise ValueError(f"{str(run.directory)!r} has no matches with evaluation sets in signals/; extract anew")
+        for group in range(file.num_row_groups):
+            yield file.read_row_group(group, columns=[MATCHES_COLUMN, *further])
+
+
+def _matches(signals: pa.Table) -> pa.ListArray:
+    return signals[MATCHES_COLUMN].combine_chunks()

@@ -1,0 +1,1 @@
+"""Training of models that measure text, from texts of the user's own."""
