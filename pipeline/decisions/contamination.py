@@ -104,7 +104,8 @@ def write_report(run: Run, config: Config) -> None:
         row = {"name": one.name, "items": ways.total(), "searched": ways[BY_NGRAMS] + ways[BY_ANSWER]}
         how = {WAYS[way]: count for way, count in sorted(ways.items())}
         sets.append(row | {"how": how, "found": items[number], "documents": documents[number]})
-    totals = {"documents": touched, "frequent_ngrams": len(frequent), "action": config.filter.contamination.action}
+    settings = config.filter.contamination
+    totals = {"documents": touched, "frequent_ngrams": len(frequent), "action": settings.action, "maximum_share": settings.maximum_share}
     write_json(run.path("filter", "contamination.json"), {"sets": sets} | totals)
 
 
