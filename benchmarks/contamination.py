@@ -24,7 +24,7 @@ import pyarrow as pa
 
 from filters.contamination.evaluation_index import BY_ANSWER, BY_NGRAMS, Index, Item, bare_question, index_of
 from filters.contamination.judge import Frequencies, Judgement, judge, matches
-from pipeline.evaluation_sets import _item, _records
+from pipeline.evaluation_sets import evaluation_items
 from pipeline.settings.signals import EvaluationSet
 
 SETS = ("gsm8k_train.jsonl.gz", "hellaswag_val.jsonl", "humaneval.jsonl", "pubmedqa_trainval500.json", "llm_foundry", "cmmlu_dev")
@@ -57,11 +57,8 @@ def items_of(folder: Path, most: int) -> list[Item]:
     """At most so many items of each set, evenly chosen, with their sets' numbers."""
     items: list[Item] = []
     for number, name in enumerate(SETS):
-        one = EvaluationSet(name=Path(name).name, paths=(str(folder / name),))
-        files = sorted((folder / name).iterdir()) if (folder / name).is_dir() else [folder / name]
-        rows = [_item(row, one, str(file)) for file in files for row in _records(str(file), one)]
-        chosen = rows[:: max(1, len(rows) // most)]
-        items += [Item(number, k, *row) for k, row in enumerate(chosen)]
+        known = evaluation_items(number, EvaluationSet(name=Path(name).name, paths=(str(folder / name),)))
+        items += known[:: max(1, len(known) // most)]
     return items
 
 
