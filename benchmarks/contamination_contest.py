@@ -130,6 +130,7 @@ def _datatrove(texts: list[str], items: Sequence[Item]) -> Answer:
         command = [str(python_of(DATATROVE)), "-I", str(SCRIPT), str(asked), str(given), str(told)]
         done = subprocess.run(command, capture_output=True, text=True, timeout=LIMIT_S, check=False)
         if done.returncode:
-            raise PeerMissingError(f"{SCRIPT.name} ended with {done.returncode}: {done.stderr.strip().splitlines()[-1][:200]}")
+            last = (done.stderr.strip() or "no message").splitlines()[-1]
+            raise PeerMissingError(f"{SCRIPT.name} ended with {done.returncode}: {last[:200]}")
         hits = [json.loads(line) for line in told.read_text(encoding="utf-8").splitlines()]
         return hits, json.loads(done.stdout.splitlines()[-1])["cpu_s"]
