@@ -1,91 +1,35 @@
-r"""Contamination: precision and recall on evaluation items planted in real text at known places, and how fast texts are searched.
+"""Contamination: precision and recall on evaluation items planted in real text at known places, and how fast texts are searched.
 
     python -m benchmarks.contamination [--small] [--json FILE] [--data FOLDER]
 
 Each planting puts one item into a document of the corpus that had no match. Recall is of plantings whose item is found, precision of
-(document, item) pairs found that were planted; natural hits are the pairs found in text where nothing was planted. `ngram set` is a plain
-Python set of 13-grams of `\w+` words over the questions, any of which counts: the straightforward way.
+(document, item) pairs found that were planted; natural hits are the pairs found in text where nothing was planted. Others are asked which
+documents are contaminated (`benchmarks.contamination_contest`). `near_boilerplate` are items with a line that stands in many pages,
+`chinese` is CMMLU in Chinese text.
 """
 
 from __future__ import annotations
 
 import argparse
-import gzip
 import json
-import re
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
-from filters.contamination.evaluation_index import BY_ANSWER, BY_NGRAMS, Index, Item, bare_question, index_of
+from benchmarks.contamination_contest import ANY, contest, table
+from benchmarks.planted_items import KINDS, SETS, boilerplate, chinese, documents, items_of, plant, web_and_technical, with_phrases
+from filters.contamination.evaluation_index import BY_ANSWER, BY_NGRAMS, Index, Item, index_of
 from filters.contamination.judge import Frequencies, Judgement, judge, matches
-from pipeline.evaluation_sets import _item, _records
-from pipeline.settings.signals import EvaluationSet
+from pipeline.settings.filter import Contaminated
 
-SETS = ("gsm8k_train.jsonl.gz", "hellaswag_val.jsonl", "humaneval.jsonl", "pubmedqa_trainval500.json", "llm_foundry", "cmmlu_dev")
-CORPUS = ("tech_docs_eng.jsonl.gz", "eltec_eng.jsonl.gz")
 SHARES = (0.0, 0.1, 0.2, 0.4)
-PIECE = 6000  # characters of a document to plant into
+SHARE, MOST_DOCUMENTS = Contaminated().maximum_share, Contaminated().most_documents
 MEGABYTE = 1e6
-
-
-def _replaced(text: str, every: int) -> str:
-    parts = re.split(r"(\s+)", text)
-    return "".join("thing" if k % (2 * every) == 2 * (every - 1) else part for k, part in enumerate(parts))
-
-
-KINDS: dict[str, Callable[[str, str], str]] = {
-    "whole": lambda question, answer: f"{question}\n{answer}",
-    "capitals": lambda question, answer: f"{question.upper()} {answer.upper()}",
-    "other punctuation and line breaks": lambda question, answer: re.sub(r"[,;:] ", " - ", question).replace(" ", "\n", 8) + f"\n{answer}",
-    "marked up": lambda question, answer: f"<p><b>{question}</b></p>\n**Answer**: {answer}",
-    "first half": lambda question, answer: question[: len(question) // 2],
-    "second half with answer": lambda question, answer: f"{question[len(question) // 2 :]} {answer}",
-    "question without answer": lambda question, answer: question,
-    "every 20th word replaced": lambda question, answer: f"{_replaced(question, 20)} {answer}",
-    "every 14th word replaced": lambda question, answer: f"{_replaced(question, 14)} {answer}",
-    "every 8th word replaced": lambda question, answer: f"{_replaced(question, 8)} {answer}",
-}
-
-
-def items_of(folder: Path, most: int) -> list[Item]:
-    """At most so many items of each set, evenly chosen, with their sets' numbers."""
-    items: list[Item] = []
-    for number, name in enumerate(SETS):
-        one = EvaluationSet(name=Path(name).name, paths=(str(folder / name),))
-        files = sorted((folder / name).iterdir()) if (folder / name).is_dir() else [folder / name]
-        rows = [_item(row, one, str(file)) for file in files for row in _records(str(file), one)]
-        chosen = rows[:: max(1, len(rows) // most)]
-        items += [Item(number, k, *row) for k, row in enumerate(chosen)]
-    return items
-
-
-def documents(folder: Path, most: int) -> Iterator[str]:
-    """Pieces of the corpus, evenly of its files."""
-    for name in CORPUS:
-        count = 0
-        with gzip.open(folder / name, "rt", encoding="utf-8") as lines:
-            for line in lines:
-                text = json.loads(line)["text"]
-                for begin in range(0, len(text), PIECE):
-                    if count < most // len(CORPUS):
-                        count += 1
-                        yield text[begin : begin + PIECE]
-
-
-def plant(items: Sequence[Item], pieces: Sequence[str], kind: str) -> list[str]:
-    """One item in each piece, between two of its paragraphs or sentences."""
-    planted = []
-    for item, piece in zip(items, pieces, strict=True):
-        middle = piece.find("\n", len(piece) // 2)
-        answer = item.answers[0] if item.answers else ""
-        planted.append(f"{piece[:middle]}\n{KINDS[kind](bare_question(item.question), answer)}\n{piece[middle:]}")
-    return planted
 
 
 def frequent(columns: Sequence[pa.ListArray], most: int) -> np.ndarray:
@@ -152,28 +96,59 @@ def _shown(text: str, spans: Sequence[int]) -> str:
     return " … ".join(text.encode()[a:b].decode()[:120].replace("\n", " ") for a, b in zip(spans[::2], spans[1::2], strict=True))
 
 
-def ngram_set(items: Sequence[Item]) -> Callable[[str], bool]:
-    """The straightforward way, in Python."""
-    known: set[tuple[str, ...]] = set()
+def near_boilerplate(items: Sequence[Item], folder: Path) -> dict[str, Any]:
+    """Items that hold a line which stands in more than `MOST_DOCUMENTS` documents, with and without the frequency rule.
 
-    def grams(text: str) -> Iterator[tuple[str, ...]]:
-        words = re.findall(r"\w+", text.lower())
-        return zip(*(words[k:] for k in range(13)), strict=False)
+    `documents` are those with such a line and no item: reported ones are wrong. Into others the changed items are planted.
+    """
+    texts = web_and_technical(folder)
+    phrases = boilerplate(texts, MOST_DOCUMENTS, 12)
+    # 25 items a line: in more than 32 it would be taken for a template of the set.
+    long = [item for item, way in zip(items, index_of(items).ways, strict=True) if way == BY_NGRAMS][:: max(1, len(items) // 400)]
+    changed = with_phrases(long[: 25 * len(phrases)], phrases)
+    index = index_of(changed)
+    natural = matches(pa.array(texts), index)
+    homes = [text for text, row in zip(texts, natural.to_pylist(), strict=True) if not row and text.count("\n") > 4]
+    result: dict[str, Any] = {"lines": len(phrases), "items": len(changed), "documents": len(texts) - natural.to_pylist().count([])}
+    for kind in ("whole", "first half", "every 20th word replaced"):
+        planted = matches(pa.array(plant(changed, (homes * 2)[: len(changed)], kind)), index)
+        for label, keys in (("without", np.empty(0, np.uint64)), ("with", frequent([natural, planted], MOST_DOCUMENTS))):
+            judgement, wrong = judge(planted, keys, SHARE), judge(natural, keys, SHARE)
+            right, others = score(judgement, changed)
+            row = {"recall": round(right / len(changed), 4), "other_items": others, "documents": len(np.unique(wrong.document))}
+            result.setdefault(kind, {})[label] = row | {"precision": round(right / (right + others + len(wrong.document)), 4)}
+    return result
 
-    for item in items:
-        known.update(grams(bare_question(item.question)))
-    return lambda text: any(gram in known for gram in grams(text))
+
+def in_chinese(items: Sequence[Item], index: Index, folder: Path) -> dict[str, Any]:
+    """CMMLU's items planted into Chinese text; hits in that text as it stands."""
+    pieces = chinese(folder)
+    natural = judge(matches(pa.array(pieces), index), np.empty(0, np.uint64), SHARE)
+    result: dict[str, Any] = {"pieces": len(pieces), "natural_pairs": len(natural.document), "planted": {}}
+    number = SETS.index("cmmlu_dev")
+    for kind in (
+        "whole",
+        "other punctuation and line breaks",
+        "marked up",
+        "first half",
+        "second half with answer",
+        "question without answer",
+    ):
+        for label, way in (("by n-grams", BY_NGRAMS), ("by answer", BY_ANSWER)):
+            chosen = [item for item, one in zip(items, index.ways, strict=True) if item.set == number and one == way]
+            column = matches(pa.array(plant(chosen, (pieces * (len(chosen) // len(pieces) + 1))[: len(chosen)], kind)), index)
+            right, wrong = score(judge(column, np.empty(0, np.uint64), SHARE), chosen)
+            row = {"plantings": len(chosen), "recall": round(right / len(chosen), 4), "wrong_pairs": wrong}
+            result["planted"].setdefault(kind, {})[label] = row
+    return result
 
 
-def speed(pieces: Sequence[str], index: Index, items: Sequence[Item]) -> dict[str, float]:
+def speed(pieces: Sequence[str], index: Index) -> dict[str, float]:
     """Megabytes of UTF-8 per CPU-second, the best of five."""
     texts, size = pa.array(pieces), sum(len(piece.encode()) for piece in pieces) / MEGABYTE
     matches(texts[:2], index)
     ours = min(_cpu_s(lambda: matches(texts, index)) for _ in range(5))
-    known = ngram_set(items)
-    part = pieces[: max(1, len(pieces) // 10)]
-    plain = _cpu_s(lambda: [known(piece) for piece in part]) * len(pieces) / len(part)
-    return {"megabytes": round(size, 1), "ours": round(size / ours, 1), "ngram set": round(size / plain, 2)}
+    return {"megabytes": round(size, 1), "ours": round(size / ours, 1)}
 
 
 def _cpu_s(work: Callable[[], object]) -> float:
@@ -192,7 +167,11 @@ def main(arguments: list[str] | None = None) -> None:
     pieces = list(documents(options.data / "corpus", 2000 if options.small else 12_000))
     index = index_of(items)
     figures = quality(items, index, pieces)
-    rates = speed(pieces, index, items)
+    figures["near_boilerplate"] = near_boilerplate(items, options.data)
+    figures["chinese"] = in_chinese(items, index, options.data)
+    rates = speed(pieces, index)
+    clean = [piece for piece, row in zip(pieces, matches(pa.array(pieces), index).to_pylist(), strict=True) if not row]
+    contestants = contest(items, index, pieces, [piece for piece in clean if piece.count("\n") > 4], 40 if options.small else 200)
     print(f"{len(items):,} items, {index.answers.ngrams:,} n-grams, {len(pieces):,} pieces of {rates['megabytes']} MB\n")
     print("| planted | searched | plantings | " + " | ".join(f"recall / precision > {share}" for share in SHARES) + " |")
     print("| --- | --- | ---: |" + " ---: |" * len(SHARES))
@@ -203,11 +182,16 @@ def main(arguments: list[str] | None = None) -> None:
     for share, found in figures["natural"].items():
         print(f"\nnothing planted, share > {share}: {found['pairs']} pairs in {found['documents']} documents", *found["hits"], sep="\n  ")
     print(f"\nset phrases: {figures['set_phrases']}\nwhole, by set: {figures['by_set']}\nMB per CPU-second: {rates}")
+    for name in ("near_boilerplate", "chinese"):
+        print(f"\n{name}: {json.dumps(figures[name], indent=1)}")
+    print("\n" + "\n".join(table(contestants)))
     if options.json:
         size = {"bytes": int(rates["megabytes"] * MEGABYTE), "documents": len(pieces), "items": len(items)}
-        peers = {"ngram-set": {"mb_per_cpu_s": rates["ngram set"]}}
-        ratios = {"ngram-set": round(rates["ours"] / rates["ngram set"], 1)}
-        rows = {"input": size, "ours": {"mb_per_cpu_s": rates["ours"]}, "peers": peers, "ratios": ratios, "quality": {"ours": figures}}
+        ours, any_ngram = contestants["curate"], contestants[ANY]
+        others = {name.replace(" ", "-"): row for name, row in contestants.items() if name not in {"input", "curate", ANY}}
+        ratios = {name: round(ours["mb_per_cpu_s"] / row["mb_per_cpu_s"], 1) for name, row in others.items() if "absent" not in row}
+        rows = {"input": size | contestants["input"], "ours": {"mb_per_cpu_s": ours["mb_per_cpu_s"]}, "peers": others, "ratios": ratios}
+        rows["quality"] = {"ours": figures | {"documents": ours, "documents_any_ngram": any_ngram}} | others
         options.json.write_text(json.dumps(rows, indent=1, ensure_ascii=False) + "\n")
 
 

@@ -48,16 +48,25 @@ def evaluation_index(settings: Contamination) -> Index:
     Raises:
         ValueError: a file cannot be read, is damaged, or has a record without a question; a set is empty.
     """
-    items: list[Item] = []
-    for number, one in enumerate(settings.sets):
-        before = len(items)
-        for path in (item.path for item in list_inputs(one.paths)):
-            for row in _records(path, one):
-                question, answers = _item(row, one, path)
-                items.append(Item(number, len(items) - before, question, answers))
-        if len(items) == before:
-            raise ValueError(f"evaluation set {one.name!r} has no items in {', '.join(one.paths)}; correct its paths")
+    items = [item for number, one in enumerate(settings.sets) for item in evaluation_items(number, one)]
     return index_of(items, settings.ngram)
+
+
+def evaluation_items(number: int, one: EvaluationSet) -> list[Item]:
+    """The items of one set, numbered from 0 in the order of its files and, within one, of its records.
+
+    Args:
+        number: of the set, for its items.
+        one: its files and the names of its fields.
+
+    Raises:
+        ValueError: a file cannot be read, is damaged, or has a record without a question; the set is empty.
+    """
+    rows = (_item(row, one, path) for path in (file.path for file in list_inputs(one.paths)) for row in _records(path, one))
+    items = [Item(number, k, question, answers) for k, (question, answers) in enumerate(rows)]
+    if not items:
+        raise ValueError(f"evaluation set {one.name!r} has no items in {', '.join(one.paths)}; correct its paths")
+    return items
 
 
 def _read(path: str) -> str:

@@ -15,7 +15,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from filters.contamination.judge import Frequencies, Judgement, judge
+from filters.contamination.judge import MATCHES, Frequencies, Judgement, judge
 from filters.presets import Bound, Preset
 from pipeline.config import Config
 from pipeline.run import Run, digest, partial, publish, write_json
@@ -26,6 +26,9 @@ SHARE = "contamination_share"
 """The signal that is made of it: the largest share of an item's n-grams in a document."""
 CUTS = "contamination_cuts"
 """The spans that are made of it."""
+
+SHOWN_CHARACTERS = 80
+"""Of a matched span."""
 
 
 def in_use(config: Config) -> bool:
@@ -82,6 +85,39 @@ def judged(signals: pa.Table, frequent: npt.NDArray[np.uint64], config: Config) 
     return judge(_matches(signals), frequent, config.filter.contamination.maximum_share)
 
 
+def matched_items(run: Run, config: Config, matches: list[dict[str, Any]], text: str) -> list[dict[str, Any]]:
+    """Which items a document holds something of, set phrases left out, for a reader.
+
+    Args:
+        run: of the document.
+        config: says what counts.
+        matches: the document's value of the column of matches.
+        text: the document's.
+
+    Returns:
+        Largest share first: `set` (its name), `item` (its number there, from 0), `share` of its n-grams, whether that is enough to be
+        `found`, and the first words of the `text` that matched.
+
+    Raises:
+        ValueError: signals/ of another part lacks the matches.
+    """
+    rows: dict[tuple[int, int], list[dict[str, Any]]] = {}
+    for match in matches:
+        rows.setdefault((match["set"], match["item"]), []).append(match)
+    frequent = frequent_ngrams(run, config) if rows else np.empty(0, np.uint64)
+    # Judged as if each item's matches were a document's.
+    judgement = judge(pa.array(list(rows.values()), MATCHES), frequent, 0.0)
+    names = dict(enumerate(one.name for one in config.signals.contamination.sets))
+    least, data = np.float32(config.filter.contamination.maximum_share), text.encode("utf-8", "surrogatepass")
+    items = []
+    for (number, item), share, spans in zip(rows, judgement.share, judgement.spans, strict=True):
+        if spans:
+            words = " ".join(data[spans[0] : spans[1]].decode("utf-8", "replace").split())
+            row = {"set": names.get(number, f"set {number}"), "item": item, "share": float(share), "found": bool(share > least)}
+            items.append(row | {"text": words[:SHOWN_CHARACTERS]})
+    return sorted(items, key=lambda row: (-row["share"], row["set"], row["item"]))
+
+
 def write_report(run: Run, config: Config) -> None:
     """filter/contamination.json: per set its items, how they are searched, how many were found, and in how many documents."""
     from filters.contamination.evaluation_index import BY_ANSWER, BY_NGRAMS, WAYS
@@ -104,7 +140,8 @@ def write_report(run: Run, config: Config) -> None:
         row = {"name": one.name, "items": ways.total(), "searched": ways[BY_NGRAMS] + ways[BY_ANSWER]}
         how = {WAYS[way]: count for way, count in sorted(ways.items())}
         sets.append(row | {"how": how, "found": items[number], "documents": documents[number]})
-    totals = {"documents": touched, "frequent_ngrams": len(frequent), "action": config.filter.contamination.action}
+    settings = config.filter.contamination
+    totals = {"documents": touched, "frequent_ngrams": len(frequent), "action": settings.action, "maximum_share": settings.maximum_share}
     write_json(run.path("filter", "contamination.json"), {"sets": sets} | totals)
 
 

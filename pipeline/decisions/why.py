@@ -15,6 +15,7 @@ from filters.decide import bounds_of
 from filters.presets import Bound
 from filters.presets.changes import words
 from pipeline.config import Config
+from pipeline.decisions.contamination import MATCHES_COLUMN, SHARE, in_use, matched_items
 from pipeline.decisions.find_records import Row, find, read_row, rows_with
 from pipeline.decisions.ledger import printable
 from pipeline.decisions.rules import rules
@@ -27,6 +28,8 @@ CLOSE = 0.1
 """A kept value is close to its bound when it lies within this share of the bound."""
 MEMBERS = 5
 """Locators shown of the documents that were removed in favour of one."""
+ITEMS = 5
+"""Evaluation items shown of a document; a copy of a whole set holds thousands."""
 Account = dict[str, Any]
 
 
@@ -39,8 +42,8 @@ def why(run: Run, target: str, config: Config) -> list[Account]:
         config: says which bounds were in force.
 
     Returns:
-        Values for JSON, a mapping per record: `rows` (table to file and row), `reject`, or `document`, `signals`, `bounds`, `filter`,
-        `dedup`, `shards`, the last three None where that stage has not been done.
+        Values for JSON, a mapping per record: `rows` (table to file and row), `reject`, or `document`, `signals`, `contamination` (see
+        `matched_items`), `bounds`, `filter`, `dedup`, `shards`, the last three None where that stage has not been done.
 
     Raises:
         ValueError: nothing was found.
@@ -71,7 +74,10 @@ def _rows(run: Run, row: Row, *tables: str) -> dict[str, Any]:
 def _document(run: Run, row: Row, config: Config) -> Account:
     document = read_row(run.part("documents", row.key), row.number, ["text"])
     measured = read_row(run.part("signals", row.key), row.number, ["signature"])
+    contaminated = _contamination(run, config, row, measured.pop(MATCHES_COLUMN, None))
     signals = {name: None if isinstance(value, float) and np.isnan(value) else value for name, value in measured.items()}
+    if contaminated is not None:
+        signals[SHARE] = max((item["share"] for item in contaminated), default=0.0)
     verdict = _same_document(run, "filtered", row, document["doc_id"])
     decision = _same_document(run, "decisions", row, document["doc_id"])
     if decision and not (verdict and verdict["keep"] == (decision["stage"] != "filter")):
@@ -81,11 +87,20 @@ def _document(run: Run, row: Row, config: Config) -> Account:
         "rows": _rows(run, row, *tables),
         "document": {name: value.hex() if isinstance(value, bytes) else value for name, value in document.items()},
         "signals": {name: value for name, value in signals.items() if isinstance(value, int | float | str)},
+        "contamination": contaminated or [],
         "bounds": list(_bounds(document["source"], signals, config)),
         "filter": verdict and {name: verdict[name] for name in ("keep", "stage", "rule", "value", "bound")},
         "dedup": decision and _dedup(run, decision),
         "shards": _shards(run, document["doc_id"]) if decision else None,
     }
+
+
+def _contamination(run: Run, config: Config, row: Row, matches: list[Account] | None) -> list[Account] | None:
+    """Items of evaluation sets in the document; None where none were looked for."""
+    if matches is None or not in_use(config):
+        return None
+    text = read_row(run.part("documents", row.key), row.number)["text"] if matches else ""
+    return matched_items(run, config, matches, text)
 
 
 def _same_document(run: Run, table: str, row: Row, doc_id: bytes) -> Account | None:
@@ -231,7 +246,17 @@ def _document_lines(path: Account) -> Iterator[str]:
     others = [f"{name} {value:.6g}" for name, value in signals.items() if isinstance(value, float) and name not in bounded]
     if others:
         yield from (_row("", line) for line in textwrap.wrap(f"without a bound: {', '.join(others)}", 110))
+    yield from _contamination_lines(path["contamination"])
     yield from _verdict_lines(path)
+
+
+def _contamination_lines(items: list[Account]) -> Iterator[str]:
+    for number, item in enumerate(items[:ITEMS]):
+        mark = "" if item["found"] else " (too little to count)"
+        told = f"{item['set']} item {item['item']}: {item['share']:.1%} of it{mark}, {printable(item['text'])!r}"
+        yield _row("" if number else "evaluation", told)
+    if len(items) > ITEMS:
+        yield _row("", f"and {len(items) - ITEMS:,} other items")
 
 
 def _verdict_lines(path: Account) -> Iterator[str]:

@@ -1,6 +1,7 @@
 """Stage 8, report: one HTML page with what became of every record, per source, stage and rule.
 
-In:  the manifests of the stages, tokenizer/report.json, model/metrics.jsonl, evaluation/report.json, samples/samples.json.
+In:  the manifests of the stages, filter/contamination.json, tokenizer/report.json, model/metrics.jsonl, evaluation/report.json,
+     samples/samples.json.
 Out: report/index.html, one file without scripts or outside links.
 """
 
@@ -14,12 +15,14 @@ from typing import Any
 import jinja2
 
 from pipeline.config import Config
+from pipeline.decisions.contamination import in_use
 from pipeline.run import Manifest, Run, Unit, add_counts, digest, partial, publish
 from pipeline.stage import Job, Stage, of_one_unit
 
-VERSION = 2
+VERSION = 3
 READ = ("crawl", "extract", "filter", "dedup", "train-tokenizer", "tokenize", "train", "evaluate", "generate")
 MOST_RULES = 12  # per stage and source; the rest is summed in one row
+MOST_LANGUAGES = 10  # per source; language identification finds a few documents of dozens more in any crawl
 
 
 @dataclass(frozen=True)
@@ -34,6 +37,34 @@ class Bar:
     begin: float
     """Left end and width of the bar, in shares of the records that came in."""
     width: float
+
+
+@dataclass(frozen=True)
+class LanguageRow:
+    """What the filter made of a source's documents of one language."""
+
+    label: str
+    documents: int
+    kept: int
+    rule: str
+    """That removed most of them, '' where none was removed."""
+    removed_by_rule: int
+
+    @property
+    def kept_share(self) -> float:
+        """Of its documents."""
+        return self.kept / self.documents
+
+
+@dataclass(frozen=True)
+class Section:
+    """What became of the records of one source, or of all of them."""
+
+    label: str
+    bars: list[Bar]
+    languages: list[LanguageRow]
+    tokens: dict[str, Any] | None
+    """Counts of `tokenize`, None where it has not been done."""
 
 
 def waterfall(records: Mapping[str, Any], filtered: Mapping[str, Any] | None, deduplicated: Mapping[str, Any] | None) -> list[Bar]:
@@ -67,16 +98,43 @@ def waterfall(records: Mapping[str, Any], filtered: Mapping[str, Any] | None, de
     return bars
 
 
-def sections(run: Run) -> list[tuple[str, list[Bar], dict[str, Any] | None]]:
-    """Name, waterfall and token counts of all sources together and of each."""
+def languages(filtered: Mapping[str, Any] | None) -> list[LanguageRow]:
+    """The languages of most documents first, then the others together, then documents of kinds in which no language is looked for.
+
+    Args:
+        filtered: a source's counts of the stage filter, None where it has not been done.
+
+    Returns:
+        No row where no document has a language.
+    """
+    if not filtered or not filtered.get("languages"):
+        return []
+    ordered = sorted(filtered["languages"].items(), key=lambda item: (-item[1]["documents"], item[0]))
+    if len(ordered) > MOST_LANGUAGES:
+        others = add_counts(count for _, count in ordered[MOST_LANGUAGES - 1 :])
+        ordered = [*ordered[: MOST_LANGUAGES - 1], (f"{len(ordered) - MOST_LANGUAGES + 1} others", others)]
+    named = add_counts(filtered["languages"].values())
+    without = {key: filtered[key] - named[key] for key in ("documents", "kept")}
+    removed = {rule: count["documents"] - named["removed"].get(rule, 0) for rule, count in filtered["removed"].items()}
+    rows = [*ordered, ("no language", without | {"removed": removed})]
+    return [_language(label, count) for label, count in rows if count["documents"]]
+
+
+def _language(label: str, count: Mapping[str, Any]) -> LanguageRow:
+    rule, removed = min(count["removed"].items(), key=lambda item: (-item[1], item[0]), default=("", 0))
+    return LanguageRow(label, count["documents"], count["kept"], rule if removed else "", removed)
+
+
+def sections(run: Run) -> list[Section]:
+    """All sources together, and each where there are more."""
     totals = {stage: manifest.totals.get("sources", {}) for stage in READ if (manifest := run.manifest(stage))}
     names = sorted(totals["extract"])
-    rows = []
+    shown = []
     for label, members in [("all sources", names), *((name, [name]) for name in names)]:
         summed = {stage: add_counts(totals[stage][name] for name in members if name in totals[stage]) for stage in totals}
-        steps = [summed.get(stage) or None for stage in ("filter", "dedup", "tokenize")]
-        rows.append((label, waterfall(summed["extract"], steps[0], steps[1]), steps[2]))
-    return rows if len(names) > 1 else rows[:1]
+        filtered, deduplicated, tokens = (summed.get(stage) or None for stage in ("filter", "dedup", "tokenize"))
+        shown.append(Section(label, waterfall(summed["extract"], filtered, deduplicated), languages(filtered), tokens))
+    return shown if len(names) > 1 else shown[:1]
 
 
 def replacements(run: Run) -> list[tuple[str, str, int]]:
@@ -89,6 +147,11 @@ def replacements(run: Run) -> list[tuple[str, str, int]]:
         for name, key in found.items()
         for kind, count in counts.get(key, {}).items()
     ]
+
+
+def contamination(run: Run, config: Config) -> dict[str, Any] | None:
+    """filter/contamination.json; None without evaluation sets. One that an earlier configuration left behind is not shown."""
+    return _json(run, "filter", "contamination.json") if in_use(config) else None
 
 
 def curve(metrics: Sequence[Mapping[str, Any]], key: str, width: int, height: int, limits: tuple[float, float]) -> str:
@@ -126,6 +189,7 @@ def render(run: Run, config: Config) -> str:
         sections=sections(run),
         crawl=run.manifest("crawl"),
         replacements=replacements(run),
+        contamination=contamination(run, config),
         tokenizer=_json(run, "tokenizer", "report.json"),
         curves=curves if metrics else None,
         limits=limits,
@@ -139,7 +203,8 @@ def plan(run: Run, config: Config) -> Sequence[Unit]:
     """One unit: the page, stale against every stage that it shows."""
     run.need("extract")
     shown = [run.manifest(stage) for stage in READ]
-    settings = [VERSION, config.name, [manifest and (manifest.outputs_digest(), manifest.totals) for manifest in shown]]
+    totals = [manifest and (manifest.outputs_digest(), manifest.totals) for manifest in shown]
+    settings = [VERSION, config.name, contamination(run, config), totals]
     return [Unit(key="index", fingerprint=digest(settings), bytes=0)]
 
 
