@@ -148,7 +148,7 @@ def _measure(data, start, end, unicode, scratch, cuts, cut_ends, row):  # type: 
         if _cut_c4(at, following, start, unicode[0], measures, left, citations[0], cuts, cut_ends, first_cuts, row):
             _count_line(sets[1], left)
             _store(hashes[2], lengths[2], stored, 2, code, left[line.CHARACTERS])
-        _cut_refinedweb(data, at, stop, following, start, unicode[0], measures, spans, cuts, cut_ends, first_cuts, totals)
+        _cut_refinedweb(data, at, stop, following, start, unicode[0], measures, spans, left_bytes, cuts, cut_ends, first_cuts, totals)
         if paragraph_characters and (last == first or following == end):
             paragraphs += 1
             _store(hashes[1], lengths[1], stored, 1, paragraph, paragraph_characters)
@@ -174,8 +174,8 @@ def _tokenize(data, unicode, hashes, lengths, tally, measures):  # type: ignore[
 @kernel
 def _measure_uncited(data, unicode, tokens, measures, citations, left, uncited):  # type: ignore[no-untyped-def]
     """Measure a line without its citations, as `filters.statistics.c4.c4_verdict` asks for it; its hash."""
-    size = c4.without_citations(data, measures, citations[0], left[0])
-    code = line.measure_line(left[1], 0, size, unicode[0], unicode[1], citations[1], uncited)
+    begin, size = np.int64(0), c4.without_citations(data, measures, citations[0], left[0])  # a literal would be compiled for by itself
+    code = line.measure_line(left[1], begin, size, unicode[0], unicode[1], citations[1], uncited)
     _tokenize(left[1], unicode, tokens[0][:0], tokens[1][:0], np.zeros(word.TALLIES, np.int64), uncited)
     if uncited[line.LAST] < size:
         uncited[line.END_CHARACTER] = 0x20
@@ -235,10 +235,10 @@ def _cut_c4(at, following, base, classes, measures, left, citations, cuts, ends,
 
 
 @kernel
-def _cut_refinedweb(data, at, stop, following, base, classes, measures, spans, cuts, ends, first_cuts, totals):  # type: ignore[no-untyped-def]
+def _cut_refinedweb(data, at, stop, following, base, classes, measures, spans, left, cuts, ends, first_cuts, totals):  # type: ignore[no-untyped-def]
     """Note what RefinedWeb's line rules cut of a line."""
     rule = len(ends) - 1
-    count, words = cut_line(data, at, stop, measures, classes, spans)
+    count, words = cut_line(data, at, stop, measures, classes, spans, left)
     totals[_CUT_WORDS] += words
     if count < 0:
         _add_cut(cuts[rule], ends, rule, first_cuts[rule], at - base, following - base)
