@@ -16,7 +16,7 @@ import xxhash
 
 from benchmarks.environments import ROOT, PeerMissingError
 from filters.statistics.measure import CUTS, DEFINITIONS
-from filters.unicode import classes
+from filters.unicode import classes, lower
 
 SOURCE = Path(__file__).resolve().parent / "peers" / "signals.cpp"
 FLAGS = ("-std=c++17", "-O3", "-march=native")
@@ -36,8 +36,8 @@ class Agreement:
     """Our columns that the C++ pass has not."""
 
 
-def build() -> tuple[str, str]:
-    """The program and the table of character classes, in .bench/.
+def build() -> tuple[str, str, str]:
+    """The program and the tables of character classes and of lower case, in .bench/.
 
     Raises:
         PeerMissingError: there is no g++, or it fails.
@@ -48,18 +48,19 @@ def build() -> tuple[str, str]:
     version = subprocess.run([compiler, "-dumpfullversion"], capture_output=True, check=True).stdout
     digest = xxhash.xxh3_64_hexdigest(SOURCE.read_bytes() + version + " ".join(FLAGS).encode())
     folder = ROOT / ".bench" / f"signals-{digest}"
-    program, table = folder / "signals", folder / "classes.bin"
+    program, tables = folder / "signals", {folder / "classes.bin": classes(), folder / "lower.bin": lower()}
     if not program.exists():
         folder.mkdir(parents=True, exist_ok=True)
         done = subprocess.run([compiler, *FLAGS, "-o", str(program), str(SOURCE)], capture_output=True, text=True, check=False)
         if done.returncode:
             raise PeerMissingError(f"g++ fails: {(done.stderr.strip().splitlines() or ['no message'])[0][:200]}")
-    table.write_bytes(classes().tobytes())
-    return str(program), str(table)
+    for file, table in tables.items():
+        file.write_bytes(table.tobytes())
+    return str(program), *map(str, tables)
 
 
-def compare(ours: pa.Table, out: Path, columns: Sequence[str]) -> Agreement:
-    """Hold what the C++ pass wrote against our signals of the same texts."""
+def compare(ours: pa.Table, out: Path, columns: Sequence[str], cuts: Sequence[str]) -> Agreement:
+    """Hold what the C++ pass wrote, signals and spans under the names that it tells, against ours of the same texts."""
     rows, numbers = ours.num_rows, np.fromfile(out, np.int32)
     values = numbers[: len(columns) * rows].view(np.float32).reshape(len(columns), rows)
     different: dict[str, int] = {}
@@ -69,14 +70,14 @@ def compare(ours: pa.Table, out: Path, columns: Sequence[str]) -> Agreement:
         if not equal.all():
             different[name] = int((~equal).sum())
     at = len(columns) * rows
-    for name in ("c4_cuts", "fineweb_cuts"):
+    for name in cuts:
         ends = numbers[at : at + rows + 1]
         spans = numbers[at + rows + 1 : at + rows + 1 + ends[-1]].tolist()
         at += rows + 1 + int(ends[-1])
         found = [spans[start:end] for start, end in pairwise(ends.tolist())]
         if wrong := sum(mine != theirs for mine, theirs in zip(ours[name].to_pylist(), found, strict=True)):
             different[name] = wrong
-    missing = [name for name in (*DEFINITIONS, *CUTS) if name not in {*columns, "c4_cuts", "fineweb_cuts"}]
+    missing = [name for name in (*DEFINITIONS, *CUTS) if name not in {*columns, *cuts}]
     return Agreement(values.size, different, missing)
 
 

@@ -90,9 +90,9 @@ def quality_of(entered: Mapping[str, Contestant], folder: Path, data: Path, *, p
     told: dict[str, Any] = {}
     native = entered["native"]
     if not native.row.absent:
-        names = native.totals[SAMPLE][-1]["columns"]
+        columns, cuts = (native.totals[SAMPLE][-1][kind] for kind in ("columns", "cuts"))
         told["native"] = {
-            texts: as_json(compare(our_table(folder, texts), Contestant.out(folder, "native", texts), names)) for texts in ALL
+            texts: as_json(compare(our_table(folder, texts), Contestant.out(folder, "native", texts), columns, cuts)) for texts in ALL
         }
     if peers:
         try:

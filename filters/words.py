@@ -120,14 +120,14 @@ def tokenize(
         lengths: int32 [room], characters of a token.
         tally: int64 [TALLIES], added to.
     """
-    opened = _NONE
+    opened = np.int64(_NONE)
     symbol = 0
     run = 0  # of full stops, towards an ellipsis
     code = _OFFSET
-    length = 0
-    alphabetic = False
+    length = np.int64(0)
+    alphabetic = np.bool_(False)
     letters = np.int64(0)  # the last bytes of an ASCII token in lower case, to compare with stop words
-    before = 0
+    before = np.int64(0)
     at = start
     while at < end:
         point, size = np.int64(data[at]), 1

@@ -1,11 +1,11 @@
 // The signals of filters/statistics/measure.py as a plain C++17 pass: the same definitions, with the standard library's containers.
 //
-//   signals CLASSES FOLDER OUT
+//   signals CLASSES LOWER FOLDER OUT
 //
-// In:  CLASSES, one byte per code point as filters.unicode.classes() gives them; FOLDER/texts.bin, UTF-8 one after another;
-//      FOLDER/offsets.bin, int64 [n + 1].
-// Out: OUT, float32 [columns][n], the columns in the order of COLUMNS, then for each of the two cuts int32 ends [n + 1] and as many int32
-//      byte offsets as the last end says; on standard output one line of JSON: columns, CPU-seconds and wall seconds of the pass.
+// In:  CLASSES, one byte per code point as filters.unicode.classes() gives them; LOWER, one int32 each as filters.unicode.lower() does;
+//      FOLDER/texts.bin, UTF-8 one after another; FOLDER/offsets.bin, int64 [n + 1].
+// Out: OUT, float32 [columns][n], the columns in the order of COLUMNS, then for each of CUTS int32 ends [n + 1] and as many int32 byte
+//      offsets as the last end says; on standard output one line of JSON: columns, cuts, CPU-seconds and wall seconds of the pass.
 //
 // It is written from the docstrings, one function for each family of rules, and reads a text several times where that is the plain way. It
 // is what someone would write who wants these numbers and does not count instructions: no arena, no vector instructions by hand, one thread.
@@ -16,6 +16,7 @@
 #include <cstdint>
 #include <cstdio>
 #include <ctime>
+#include <deque>
 #include <fstream>
 #include <iterator>
 #include <limits>
@@ -44,14 +45,18 @@ const std::vector<string> COLUMNS = {
     "top_4_gram_character_share", "duplicate_5_gram_character_share", "duplicate_6_gram_character_share",
     "duplicate_7_gram_character_share", "duplicate_8_gram_character_share", "duplicate_9_gram_character_share",
     "duplicate_10_gram_character_share", "line_punctuation_share", "short_line_share", "line_duplicate_character_share",
-    "newlines_per_word", "c4_sentences", "c4_lines", "c4_lorem_ipsum", "c4_curly_brackets", "fineweb_sentences", "fineweb_lines",
-    "fineweb_lorem_ipsum", "fineweb_curly_brackets", "fineweb_line_punctuation_share", "fineweb_short_line_share",
-    "fineweb_line_duplicate_character_share", "fineweb_newlines_per_word", "javascript_lines", "policy_lines", "mean_line_length",
+    "newlines_per_word", "c4_sentences", "c4_lines", "c4_lorem_ipsum", "c4_curly_brackets", "c4_jmlr_sentences", "c4_jmlr_lines",
+    "lorem_ipsum_lines", "curly_bracket_lines", "fineweb_sentences", "fineweb_lines", "fineweb_lorem_ipsum", "fineweb_curly_brackets", "fineweb_line_punctuation_share", "fineweb_short_line_share",
+    "fineweb_line_duplicate_character_share", "fineweb_newlines_per_word", "alphabetic_blank_word_share", "refinedweb_words_cut_share",
+    "javascript_lines", "policy_lines", "mean_line_length",
     "max_line_length", "alphanumeric_share", "alphabetic_share", "xml_header", "generated_marker", "visible_html_share",
     "visible_html_characters", "longest_encoded_run", "encoded_share",
 };
 
+const std::vector<string> CUTS = {"c4_cuts", "c4_jmlr_cuts", "fineweb_cuts", "refinedweb_cuts"};
+
 std::vector<uint8_t> classes;
+std::vector<int32_t> lowered_points;
 
 double share(double part, double whole) { return whole > 0 ? part / whole : 0.0; }
 
@@ -199,11 +204,14 @@ struct Line {
     string_view whole;     // without its line feed
     string_view text;      // without the blanks at its ends
     size_t offset = 0;     // of `text` in `whole`
-    int64_t width = 0, characters = 0, letters = 0, alphanumerics = 0;
-    int64_t blank_words = 0, longest_word = 0, sentences = 0, tokens = 0;
-    bool lorem_ipsum = false, javascript = false, policy = false, curly = false, end_mark = false;
+    int64_t width = 0, characters = 0, letters = 0, alphanumerics = 0, capitals = 0;
+    int64_t blank_words = 0, lettered_words = 0, counted_words = 0, longest_word = 0, unspaced_words = 0, sentences = 0, tokens = 0;
+    bool lorem_ipsum = false, javascript = false, policy = false, curly = false;
+    Character last{};  // of `text`
     std::vector<Span> citations;  // in `whole`
     bool blank() const { return text.empty(); }
+    bool end_mark() const { return !blank() && (last.properties & TERMINAL); }
+    int64_t words() const { return std::max(blank_words, unspaced_words); }
 };
 
 bool closes(uint32_t point) {
@@ -216,13 +224,13 @@ bool closes(uint32_t point) {
 void measure_characters(Line& line) {
     size_t first = 0, last = 0;
     int64_t leading = 0, word = 0;
-    int last_properties = 0;
-    bool seen = false;
+    bool seen = false, lettered = false;
     for (size_t at = 0; at < line.whole.size();) {
         const Character c = character_at(line.whole, at);
         ++line.width;
         line.letters += (c.properties & ALPHABETIC) != 0;
         line.alphanumerics += (c.properties & ALPHANUMERIC) != 0;
+        line.capitals += lowered_points[c.point] != static_cast<int32_t>(c.point);
         if (c.kind() == SPACE) {
             word = 0;
         } else {
@@ -231,20 +239,27 @@ void measure_characters(Line& line) {
                 leading = line.width - 1;
                 seen = true;
             }
-            line.blank_words += word == 0;
+            if (word == 0) {
+                ++line.blank_words;
+                line.counted_words += (c.properties & ALPHANUMERIC) != 0;
+                lettered = false;
+            }
+            if ((c.properties & ALPHABETIC) && !lettered) {
+                ++line.lettered_words;
+                lettered = true;
+            }
             line.longest_word = std::max(line.longest_word, ++word);
             last = at + c.size;
             line.characters = line.width - leading;
-            last_properties = c.properties;
+            line.last = c;
         }
         at += c.size;
     }
     line.text = line.whole.substr(first, last - first);
     line.offset = first;
-    line.end_mark = (last_properties & TERMINAL) != 0;
 }
 
-// One sentence, and one more after each end mark that a blank (or nothing, after 。！？) and no lower-case letter follows.
+// One sentence, and one more after each end mark that a blank (or nothing, after 。 ។ and other scripts') and no lower-case letter follows.
 int64_t count_sentences(string_view text) {
     enum { NO, FOR_BLANK, FOR_SENTENCE } waiting = NO;
     int64_t sentences = text.empty() ? 0 : 1, letters = 0;
@@ -259,8 +274,7 @@ int64_t count_sentences(string_view text) {
             }
             if (c.point == '.') waiting = letters == 1 ? NO : FOR_BLANK;
             else if (c.point == '?' || c.point == '!') waiting = FOR_BLANK;
-            else if (c.point == 0x3002 || c.point == 0xFF01 || c.point == 0xFF1F) waiting = FOR_SENTENCE;
-            else if (!closes(c.point)) waiting = NO;
+            else if (!closes(c.point)) waiting = (c.properties & TERMINAL) ? FOR_SENTENCE : NO;
         }
         letters = (c.properties & ALPHABETIC) ? letters + 1 : 0;
         at += c.size;
@@ -291,40 +305,172 @@ void find_citations(Line& line) {
     }
 }
 
-enum Verdict { KEPT, CUT, DROPPED_LOREM, DROPPED_CURLY };
-
-Verdict c4_verdict(const Line& line, int64_t minimum_words, bool needs_end_mark) {
-    if (line.longest_word > 1000) return CUT;
-    if (needs_end_mark) {
-        string_view text = line.text;
-        for (auto citation = line.citations.rbegin(); citation != line.citations.rend(); ++citation) {
-            if (citation->end != line.offset + text.size()) break;
-            text = line.whole.substr(line.offset, citation->start - line.offset);
-        }
-        if (text.empty() || string_view(".?!\"").find(text.back()) == string_view::npos) return CUT;
-        if (ends_with(text, "...")) return CUT;
-    }
-    if (line.blank_words < minimum_words) return CUT;
-    if (line.lorem_ipsum) return DROPPED_LOREM;
-    if (line.javascript) return CUT;
-    if (line.curly) return DROPPED_CURLY;
-    return line.policy ? CUT : KEPT;
+Line measured_line(string_view whole) {
+    Line line;
+    line.whole = whole;
+    measure_characters(line);
+    line.sentences = count_sentences(line.text);
+    find_phrases(line);
+    find_citations(line);
+    return line;
 }
 
 std::vector<Line> split_lines(string_view text) {
     std::vector<Line> lines;
     for (size_t at = 0; at < text.size();) {
         const size_t stop = std::min(text.find('\n', at), text.size());
-        Line line;
-        line.whole = text.substr(at, stop - at);
-        measure_characters(line);
-        line.sentences = count_sentences(line.text);
-        find_phrases(line);
-        find_citations(line);
-        lines.push_back(std::move(line));
+        lines.push_back(measured_line(text.substr(at, stop - at)));
         at = stop + 1;
     }
     return lines;
+}
+
+// What a line's tokens add to `words`, and how many there are.
+void tokenize_line(Line& line, Words& words) {
+    const int64_t tokens = words.tokens, unspaced = words.words - words.spaced_words;
+    tokenize(line.text, words);
+    line.tokens = words.tokens - tokens;
+    line.unspaced_words = words.words - words.spaced_words - unspaced;
+}
+
+// ---- filters/statistics/c4.py ----
+
+enum Verdict { KEPT, CUT, DROPPED_LOREM, DROPPED_CURLY };
+enum Reading { TFDS, JMLR, DATATROVE };
+constexpr int64_t MINIMUM_WORDS[] = {5, 3, 3};
+
+string without_citations(const Line& line) {
+    string left;
+    size_t at = line.offset;
+    for (const Span& citation : line.citations) {
+        left += line.whole.substr(at, citation.start - at);
+        at = citation.end;
+    }
+    return left += line.whole.substr(at, line.offset + line.text.size() - at);
+}
+
+bool ends_well(string_view text) {
+    return !text.empty() && string_view(".?!\"").find(text.back()) != string_view::npos && !ends_with(text, "...");
+}
+
+// `left` is the line without its citations, and `line` itself where it has none.
+Verdict c4_verdict(const Line& line, const Line& left, Reading reading) {
+    const bool ends_in_blank = !line.citations.empty() && left.offset + left.text.size() < left.whole.size();
+    const uint32_t mark = left.last.point;
+    if (reading != JMLR && line.longest_word > 1000) return CUT;
+    if (left.blank()) return CUT;
+    if (reading != DATATROVE && ends_in_blank) return CUT;
+    if (reading == TFDS && !ends_well(left.text)) return CUT;
+    if (reading == JMLR && !left.end_mark() && mark != 0xBB && mark != 0x300D && mark != 0x300F) return CUT;
+    if ((reading == DATATROVE ? line : left).words() < MINIMUM_WORDS[reading]) return CUT;
+    if (reading != JMLR && left.lorem_ipsum) return DROPPED_LOREM;
+    if (left.javascript) return CUT;
+    if (reading != JMLR && left.curly) return DROPPED_CURLY;
+    return left.policy ? CUT : KEPT;
+}
+
+// ---- filters/statistics/refinedweb.py ----
+
+const std::array<string_view, 12> COUNTED = {"likes", "shares", "comments", "retweets", "reposts", "quotes",
+                                             "bookmarks", "upvotes", "downvotes", "downloads", "views", "followers"};
+
+bool is_letter(char c) { return ascii_lower(c) >= 'a' && ascii_lower(c) <= 'z'; }
+
+size_t behind_symbols(string_view text, size_t at) {
+    while (at < text.size()) {
+        const Character c = character_at(text, at);
+        if (c.point == '_' || (c.properties & ALPHANUMERIC)) break;
+        at += c.size;
+    }
+    return at;
+}
+
+size_t behind_blanks(string_view text, size_t at) {
+    while (at < text.size() && character_at(text, at).kind() == SPACE) at += character_at(text, at).size;
+    return at;
+}
+
+// Symbols, a number with k, m or b, blanks, a counted word, symbols.
+bool is_counter(string_view line) {
+    size_t at = behind_symbols(line, 0);
+    const size_t number = at;
+    while (at < line.size()) {
+        const Character c = character_at(line, at);
+        if (c.kind() != DIGIT && (at == number || (c.point != ',' && c.point != '.'))) break;
+        at += c.size;
+    }
+    if (at == number) return false;
+    if (at < line.size() && string_view("kmb").find(ascii_lower(line[at])) != string_view::npos) ++at;
+    const size_t word = behind_blanks(line, at);
+    if (word == at) return false;
+    at = word;
+    while (at < line.size() && is_letter(line[at])) ++at;
+    const string counted = ascii_lower(line.substr(word, at - word));
+    return std::find(COUNTED.begin(), COUNTED.end(), counted) != COUNTED.end() && behind_symbols(line, at) == line.size();
+}
+
+// Where the character before `at` begins.
+size_t before(string_view text, size_t at) {
+    --at;
+    while (at > 0 && (static_cast<uint8_t>(text[at]) & 0xC0) == 0x80) --at;
+    return at;
+}
+
+size_t blank_before(string_view text, size_t at) {
+    if (at == 0) return at;
+    const size_t begin = before(text, at);
+    return character_at(text, begin).kind() == SPACE ? begin : at;
+}
+
+int64_t counted_words(string_view text) {
+    Line line;
+    line.whole = text;
+    measure_characters(line);
+    return line.counted_words;
+}
+
+// The parts of a line that stay; `whole` is false where the rules cut it altogether.
+struct Remainder {
+    bool whole = true;
+    std::vector<Span> cuts;
+    int64_t words_cut = 0;
+};
+
+Remainder refinedweb_remainder(const Line& line) {
+    const Remainder nothing{false, {}, line.counted_words};
+    if (2 * line.capitals > line.width) return nothing;
+    if (line.whole.empty()) return {};
+    if (line.words() < 2 || is_counter(line.whole)) return nothing;
+    if (line.blank_words > 10) return {};
+
+    string left(line.whole);
+    std::vector<size_t> origin(left.size());
+    for (size_t k = 0; k < origin.size(); ++k) origin[k] = k;
+    const auto erase = [&](size_t start, size_t end) {
+        left.erase(start, end - start);
+        origin.erase(origin.begin() + static_cast<std::ptrdiff_t>(start), origin.begin() + static_cast<std::ptrdiff_t>(end));
+    };
+    for (size_t at = 0; (at = ascii_lower(left).find("items in cart", at)) != string::npos;) {
+        const size_t begin = blank_before(left, at);
+        erase(begin, at + 13);
+        at = begin;
+    }
+    size_t more = left.size();
+    int behind = 0;
+    for (; behind < 3 && more > 0; ++behind) more = before(left, more);
+    if (behind == 3 && more >= 9 && starts_in_any_case(left, more - 9, "read more")) erase(blank_before(left, more - 9), left.size());
+    if (starts_in_any_case(left, 0, "sign-in")) {
+        const bool blank = left.size() > 7 && character_at(left, 7).kind() == SPACE;
+        erase(0, 7 + (blank ? character_at(left, 7).size : 0));
+    }
+    if (left.size() == line.whole.size()) return {};
+    if (behind_blanks(left, 0) == left.size()) return nothing;
+    Remainder remainder;
+    origin.push_back(line.whole.size());
+    for (size_t k = 0, at = 0; k < origin.size(); at = origin[k++] + 1)
+        if (origin[k] > at) remainder.cuts.push_back({at, origin[k]});
+    remainder.words_cut = line.counted_words - counted_words(left);
+    return remainder;
 }
 
 // ---- filters/statistics/repetition.py ----
@@ -530,9 +676,10 @@ void add_cut(std::vector<int32_t>& spans, size_t first, size_t start, size_t end
 struct LineSet {
     int64_t lines = 0, punctuated = 0, shorts = 0, characters = 0, tokens = 0;
     std::vector<std::pair<string_view, int64_t>> texts;
-    void add(const Line& line, int64_t length) {
+    void add(const Line& line) {
+        const int64_t length = line.characters;
         ++lines;
-        punctuated += line.end_mark;
+        punctuated += line.end_mark();
         shorts += length <= 30;
         characters += length;
         tokens += line.tokens;
@@ -547,27 +694,43 @@ void fineweb_signals(const LineSet& set, const Repeated& repeated, double charac
     row[3] = share(newlines, set.tokens);
 }
 
-// C4's rules over all lines: sentences, lines and dropping lines that are left, the spans cut, and for FineWeb the lines that stay.
-void c4_signals(const std::vector<Line>& lines, string_view text, bool fineweb, std::vector<int32_t>& spans, LineSet& kept, double* row) {
+// C4's rules over all lines: the spans cut; sentences, lines and dropping lines that are left; for FineWeb the lines that stay. `left` is
+// the line without its citations, or the line.
+void c4_signals(const std::vector<Line>& lines, const std::vector<const Line*>& left, string_view text, Reading reading,
+                std::vector<int32_t>& spans, LineSet& kept, double* row) {
     const size_t first = spans.size();
-    for (const Line& line : lines) {
+    for (size_t k = 0; k < lines.size(); ++k) {
+        const Line& line = lines[k];
         const size_t start = line.whole.data() - text.data();
-        const Verdict verdict = c4_verdict(line, fineweb ? 3 : 5, !fineweb);
+        const Verdict verdict = c4_verdict(line, *left[k], reading);
         if (verdict == CUT) {
             add_cut(spans, first, start, std::min(start + line.whole.size() + 1, text.size()));
             continue;
         }
-        row[0] += static_cast<double>(line.sentences);
+        row[0] += static_cast<double>(left[k]->sentences);
         row[1] += 1;
-        row[2] += verdict == DROPPED_LOREM;
-        row[3] += verdict == DROPPED_CURLY;
-        int64_t length = line.characters;
-        for (const Span& citation : line.citations) {
-            add_cut(spans, first, start + citation.start, start + citation.end);
-            length -= static_cast<int64_t>(citation.end - citation.start);
+        if (reading != JMLR) {
+            row[2] += verdict == DROPPED_LOREM;
+            row[3] += verdict == DROPPED_CURLY;
         }
-        if (fineweb) kept.add(line, length);
+        for (const Span& citation : line.citations) add_cut(spans, first, start + citation.start, start + citation.end);
+        if (reading == DATATROVE) kept.add(*left[k]);
     }
+}
+
+// RefinedWeb's rules over all lines: the spans cut; the share of words cut.
+double refinedweb_signal(const std::vector<Line>& lines, string_view text, std::vector<int32_t>& spans) {
+    const size_t first = spans.size();
+    int64_t cut = 0, counted = 0;
+    for (const Line& line : lines) {
+        const size_t start = line.whole.data() - text.data();
+        const Remainder remainder = refinedweb_remainder(line);
+        if (!remainder.whole) add_cut(spans, first, start, std::min(start + line.whole.size() + 1, text.size()));
+        for (const Span& span : remainder.cuts) add_cut(spans, first, start + span.start, start + span.end);
+        cut += remainder.words_cut;
+        counted += line.counted_words;
+    }
+    return share(static_cast<double>(cut), static_cast<double>(counted));
 }
 
 std::vector<std::pair<string, int64_t>> split_paragraphs(const std::vector<Line>& lines) {
@@ -587,27 +750,38 @@ std::vector<std::pair<string, int64_t>> split_paragraphs(const std::vector<Line>
     return paragraphs;
 }
 
-void measure(string_view text, std::array<std::vector<int32_t>, 2>& spans, double* row) {
-    row[49] = row[50] = NOT_A_NUMBER;
+void measure(string_view text, std::array<std::vector<int32_t>, 4>& spans, double* row) {
+    row[55] = row[56] = NOT_A_NUMBER;
     if (text.empty()) return;
     std::vector<Line> lines = split_lines(text);
-    Words words;
-    LineSet all, kept, unused;
-    int64_t widths = 0, longest = 0, letters = 0, alphanumerics = 0, bullets = 0, ellipses = 0, javascript = 0, policy = 0;
+    Words words, unused_words;
+    LineSet all, kept, unused_set;
+    int64_t widths = 0, longest = 0, letters = 0, alphanumerics = 0, blank_words = 0, lettered_words = 0, bullets = 0, ellipses = 0;
+    int64_t javascript = 0, policy = 0, lorem_ipsum = 0, curly = 0;
+    std::deque<std::pair<string, Line>> uncited;  // a deque: nothing in it moves
+    std::vector<const Line*> left;
     for (Line& line : lines) {
         widths += line.width;
         longest = std::max(longest, line.width);
         letters += line.letters;
         alphanumerics += line.alphanumerics;
+        blank_words += line.blank_words;
+        lettered_words += line.lettered_words;
+        left.push_back(&line);
         if (line.blank()) continue;
-        const int64_t before = words.tokens;
-        tokenize(line.text, words);
-        line.tokens = words.tokens - before;
+        tokenize_line(line, words);
         bullets += line.text[0] == '-' || line.text.substr(0, 3) == "•";
         ellipses += ends_with(line.text, "...") || ends_with(line.text, "…");
         javascript += line.javascript;
         policy += line.policy;
-        all.add(line, line.characters);
+        lorem_ipsum += line.lorem_ipsum;
+        curly += line.curly;
+        all.add(line);
+        if (line.citations.empty()) continue;
+        auto& [bytes, without] = uncited.emplace_back(without_citations(line), Line{});
+        without = measured_line(bytes);
+        tokenize_line(without, unused_words);
+        left.back() = &without;
     }
     const int64_t newlines = static_cast<int64_t>(lines.size()) - (text.back() != '\n');
     const double characters = static_cast<double>(widths + newlines);
@@ -628,23 +802,26 @@ void measure(string_view text, std::array<std::vector<int32_t>, 2>& spans, doubl
     for (size_t k = 0; k < ngrams.size(); ++k) row[16 + k] = share(ngrams[k], looked_at);
 
     fineweb_signals(all, repeated_lines, widths, newlines, row + 25);
-    c4_signals(lines, text, false, spans[0], unused, row + 29);
-    c4_signals(lines, text, true, spans[1], kept, row + 33);
-    fineweb_signals(kept, duplicates(kept.texts), kept.characters, std::max<int64_t>(0, kept.lines - 1), row + 37);
+    c4_signals(lines, left, text, TFDS, spans[0], unused_set, row + 29);
+    c4_signals(lines, left, text, JMLR, spans[1], unused_set, row + 33);
+    row[35] = lorem_ipsum, row[36] = curly;
+    c4_signals(lines, left, text, DATATROVE, spans[2], kept, row + 37);
+    fineweb_signals(kept, duplicates(kept.texts), kept.characters, std::max<int64_t>(0, kept.lines - 1), row + 41);
+    row[45] = share(lettered_words, blank_words), row[46] = refinedweb_signal(lines, text, spans[3]);
 
-    row[41] = javascript, row[42] = policy;
-    row[43] = share(widths, lines.size()), row[44] = longest;
-    row[45] = share(alphanumerics, characters), row[46] = share(letters, characters);
+    row[47] = javascript, row[48] = policy;
+    row[49] = share(widths, lines.size()), row[50] = longest;
+    row[51] = share(alphanumerics, characters), row[52] = share(letters, characters);
     bool xml, generated, html;
     header_marks(text, xml, generated, html);
-    row[47] = xml, row[48] = generated;
+    row[53] = xml, row[54] = generated;
     if (html) {
-        row[50] = static_cast<double>(visible_characters(text));
-        row[49] = share(row[50], characters);
+        row[56] = static_cast<double>(visible_characters(text));
+        row[55] = share(row[56], characters);
     }
     int64_t encoded, longest_run;
     encoded_bytes(text, encoded, longest_run);
-    row[51] = static_cast<double>(longest_run), row[52] = share(encoded, static_cast<double>(text.size()));
+    row[57] = static_cast<double>(longest_run), row[58] = share(encoded, static_cast<double>(text.size()));
 }
 
 std::vector<char> read_all(const string& path) {
@@ -666,17 +843,21 @@ void write(std::ofstream& file, const std::vector<T>& values) {
 }  // namespace
 
 int main(int count, char** arguments) {
-    if (count != 4) {
-        std::fputs("signals CLASSES FOLDER OUT\n", stderr);
+    if (count != 5) {
+        std::fputs("signals CLASSES LOWER FOLDER OUT\n", stderr);
         return 2;
     }
-    const string folder = arguments[2];
-    const std::vector<char> table = read_all(arguments[1]), texts = read_all(folder + "/texts.bin"), places = read_all(folder + "/offsets.bin");
+    const string folder = arguments[3];
+    const std::vector<char> table = read_all(arguments[1]), lower = read_all(arguments[2]);
+    const std::vector<char> texts = read_all(folder + "/texts.bin"), places = read_all(folder + "/offsets.bin");
     classes.assign(table.begin(), table.end());
+    const auto* points = reinterpret_cast<const int32_t*>(lower.data());
+    lowered_points.assign(points, points + lower.size() / sizeof(int32_t));
     const auto* offsets = reinterpret_cast<const int64_t*>(places.data());
     const size_t documents = places.size() / sizeof(int64_t) - 1, columns = COLUMNS.size();
     std::vector<float> values(columns * documents);
-    std::array<std::vector<int32_t>, 2> ends{std::vector<int32_t>(1, 0), std::vector<int32_t>(1, 0)}, spans;
+    std::array<std::vector<int32_t>, 4> ends, spans;
+    ends.fill(std::vector<int32_t>(1, 0));
 
     const double cpu = seconds(CLOCK_PROCESS_CPUTIME_ID), wall = seconds(CLOCK_MONOTONIC);
     std::vector<double> row(columns);
@@ -684,18 +865,20 @@ int main(int count, char** arguments) {
         std::fill(row.begin(), row.end(), 0.0);
         measure(string_view(texts.data() + offsets[document], offsets[document + 1] - offsets[document]), spans, row.data());
         for (size_t k = 0; k < columns; ++k) values[k * documents + document] = static_cast<float>(row[k]);
-        for (size_t k = 0; k < 2; ++k) ends[k].push_back(static_cast<int32_t>(spans[k].size()));
+        for (size_t k = 0; k < ends.size(); ++k) ends[k].push_back(static_cast<int32_t>(spans[k].size()));
     }
     const double cpu_s = seconds(CLOCK_PROCESS_CPUTIME_ID) - cpu, wall_s = seconds(CLOCK_MONOTONIC) - wall;
 
-    std::ofstream file(arguments[3], std::ios::binary);
+    std::ofstream file(arguments[4], std::ios::binary);
     write(file, values);
-    for (size_t k = 0; k < 2; ++k) {
+    for (size_t k = 0; k < ends.size(); ++k) {
         write(file, ends[k]);
         write(file, spans[k]);
     }
     std::printf("{\"cpu_s\": %.9f, \"wall_s\": %.9f, \"columns\": [", cpu_s, wall_s);
     for (size_t k = 0; k < columns; ++k) std::printf("%s\"%s\"", k ? ", " : "", COLUMNS[k].c_str());
+    std::fputs("], \"cuts\": [", stdout);
+    for (size_t k = 0; k < CUTS.size(); ++k) std::printf("%s\"%s\"", k ? ", " : "", CUTS[k].c_str());
     std::puts("]}");
     return file ? 0 : 1;
 }

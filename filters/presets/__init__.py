@@ -102,9 +102,9 @@ C4_JMLR = Preset(
 Differs from `c4@tfds`: 3 words a line and 5 sentences a page (the code has 5 and 3; so does what is quoted of a later arXiv version),
 "lorem ipsum" and "{" remove a page wherever they stand, nothing is said of long words, long pages or lines that end in "...". "A period,
 exclamation mark, question mark, or end quotation mark" is read as those of every script, ” » 」 and 』 among them, so that Chinese and
-Japanese keep their lines (the Declaration: 60 and 65 sentences); Thai, which has no end marks, is removed. Sentences are counted in the
-lines that are left; the paper does not say. Not in it: bad words, left to the configuration as in `c4@tfds`; repeated three-sentence
-spans; langdetect.
+Japanese keep their lines (the Declaration: 60 and 65 sentences); Thai, which has no end marks, is removed. Citations are gone before a line
+is judged, as in the code, and sentences are counted in the lines that are left; the paper does not say. Not in it: bad words, left to the
+configuration as in `c4@tfds`; repeated three-sentence spans; langdetect.
 """
 
 FINEWEB_2024 = Preset(
@@ -145,7 +145,8 @@ FINEWEB_PIPELINE_2024 = Preset(
 
 Gopher repetition, Gopher quality, C4 without its end-mark rule (the paper found that rule to cost 30 % of the tokens), then FineWeb's own
 over what C4's cuts left: hence signals of their own names. C4's numbers are here those of the JMLR paper (3 words, 5 sentences), as
-datatrove has them (c4_filters.py), and not those of `c4@tfds`; a citation between blanks is a word, as there.
+datatrove has them (c4_filters.py), and not those of `c4@tfds`; a citation between blanks is a word of its line, as there, and gone before
+anything else is looked at. Differs in: a line of citations alone, of which nothing is left, is cut with its line feed.
 """
 
 REFINEDWEB_DCLM = Preset(

@@ -24,8 +24,9 @@ from filters.unicode import ALPHABETIC, ALPHANUMERIC, KIND, LOWER, SPACE, TERMIN
 # Positions in the measurements of `measure_line`, int64 [MEASURES].
 FIRST, LAST, WIDTH, CHARACTERS, BLANK_WORDS, LETTERED_WORDS, COUNTED_WORDS, LONGEST_WORD, SENTENCES = range(9)
 PHRASES, CURLY, ALPHABETIC_CHARACTERS, ALPHANUMERIC_CHARACTERS, UPPER_CHARACTERS, CITATIONS, TERMINAL_MARK = range(9, 16)
-UNSPACED_WORDS = 16  # written by who tokenizes the line: its words of scripts without blanks
-MEASURES = 17
+END_CHARACTER, ELLIPSIS = 16, 17
+TOKENS, UNSPACED_WORDS = 18, 19  # written by who tokenizes the line: its tokens, and its words of scripts without blanks
+MEASURES = 20
 
 # Bits of PHRASES.
 LOREM_IPSUM, JAVASCRIPT, POLICY = 1, 2, 4
@@ -147,6 +148,15 @@ def _note(
 
 
 @kernel
+def _ends_in_ellipsis(data: npt.NDArray[np.uint8], start: int, end: int) -> bool:
+    """Whether `data[start:end]` ends in "..." or "…"."""
+    if end - start < 3:
+        return False
+    a, b, c = data[end - 3], data[end - 2], data[end - 1]
+    return (a == 0x2E and b == 0x2E and c == 0x2E) or (a == 0xE2 and b == 0x80 and c == 0xA6)
+
+
+@kernel
 def measure_line(
     data: npt.NDArray[np.uint8],
     start: int,
@@ -169,14 +179,15 @@ def measure_line(
             the whole line in characters and that without blanks at its ends, words between blanks, those of them that hold a letter, those
             that begin with a letter or digit, the longest of them in characters, sentences, bits of phrases, number of "{", characters
             that are letters, letters and digits, capitals (a lower case of their own), number of citations, whether the line ends in an
-            end mark (see `filters.unicode.TERMINAL`).
+            end mark (see `filters.unicode.TERMINAL`), its last character before the blanks at its end (0 of a blank line), whether it
+            ends there in "..." or "…".
 
     Returns:
         64-bit hash of the line without the blanks at its ends.
     """
     first = last = -1
     width = characters = words = lettered = counted = word = longest = letters = alphabetic = alphanumeric = capitals = 0
-    leading = sentences = point = last_properties = waiting = letters_before = 0
+    leading = sentences = point = last_point = waiting = letters_before = 0
     measures[PHRASES] = measures[CURLY] = measures[CITATIONS] = 0
     code = hashed = _OFFSET
     at = start
@@ -210,7 +221,7 @@ def measure_line(
             word += 1
             longest = max(longest, word)
             characters = width - leading
-            last, last_properties = at + size, properties
+            last, last_point = at + size, point
             if waiting == 2 and not _closes(point):
                 sentences += 0 if properties & LOWER else 1
                 waiting = 0
@@ -226,7 +237,8 @@ def measure_line(
     measures[BLANK_WORDS], measures[LETTERED_WORDS], measures[COUNTED_WORDS] = words, lettered, counted
     measures[SENTENCES] = sentences + 1 if words else 0
     measures[ALPHABETIC_CHARACTERS], measures[ALPHANUMERIC_CHARACTERS], measures[UPPER_CHARACTERS] = alphabetic, alphanumeric, capitals
-    measures[TERMINAL_MARK] = (last_properties & TERMINAL) // TERMINAL
+    measures[TERMINAL_MARK] = (np.int64(classes[last_point]) & TERMINAL) // TERMINAL
+    measures[END_CHARACTER], measures[ELLIPSIS] = last_point, _ends_in_ellipsis(data, start, last)
     return hashed
 
 
@@ -267,12 +279,3 @@ def words_outside(
             word = 1
         at += size
     return words, counted
-
-
-@kernel
-def ends_in_ellipsis(data: npt.NDArray[np.uint8], start: int, end: int) -> bool:
-    """Whether `data[start:end]` ends in "..." or "…"."""
-    if end - start < 3:
-        return False
-    a, b, c = data[end - 3], data[end - 2], data[end - 1]
-    return (a == 0x2E and b == 0x2E and c == 0x2E) or (a == 0xE2 and b == 0x80 and c == 0xA6)

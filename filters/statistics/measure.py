@@ -3,7 +3,8 @@
 Definitions: a token and a word are those of `filters.words`, a line and a sentence those of `filters.statistics.lines`; a paragraph is
 lines without a blank line between them; a character is a code point. A share of nothing is 0. A signal that does not apply to a text is
 NaN: the mean word length where most words are of a script without blanks, and the visible share of HTML where the text is no HTML. The
-rules that cut lines are those of `filters.statistics.c4` and `filters.statistics.refinedweb`.
+rules that cut lines are those of `filters.statistics.c4` and `filters.statistics.refinedweb`; a signal of the lines that C4's or FineWeb's
+keep sees them as they are left, without their citations.
 
 N-gram signals look at the first 4,194,304 tokens of a text, duplicate lines and paragraphs at as many
 (`filters.statistics.repetition.LIMIT`).
@@ -68,11 +69,17 @@ def compute(texts: pa.StringArray) -> pa.RecordBatch:
     line_sets = (np.empty((3, most), np.uint64), np.empty((3, most), np.int32))
     table = (np.empty(room(most), np.uint64), np.empty(room(most), np.int32))
     indices = np.empty((5, most + 1), np.int32)
-    spans = (np.empty((longest // 2 + 1, 2), np.int32), np.empty((longest // 13 + 3, 2), np.int32))
+    citations = (np.empty((longest // 2 + 1, 2), np.int32), np.empty((longest // 2 + 1, 2), np.int32))
+    spans = np.empty((longest // 13 + 3, 2), np.int32)
+    left = np.empty(longest, np.uint8)
+    left_to_read = left.view()
+    left_to_read.setflags(write=False)  # of the type of `data`: what measures a line is compiled once
     cuts = np.empty((len(CUTS), len(data) + 2 * len(offsets)), np.int32)
     values = np.zeros((_COLUMNS, len(texts)), np.float32)
     ends = np.zeros((len(CUTS), len(texts) + 1), np.int32)
-    _measure_all(data, offsets, (unicode_classes(), unicode_lower()), tokens, line_sets, table, indices, spans, cuts, ends, values)
+    unicode = (unicode_classes(), unicode_lower())
+    scratch = (tokens, line_sets, table, indices, citations, spans, (left, left_to_read))
+    _measure_all(data, offsets, unicode, scratch, cuts, ends, values)
     columns = [pa.array(column) for column in values] + [
         pa.ListArray.from_arrays(pa.array(end), pa.array(cut[: end[-1]].copy()), type=SCHEMA.field(name).type)
         for name, end, cut in zip(CUTS, ends, cuts, strict=True)
@@ -86,7 +93,7 @@ def _share(part: float, whole: float) -> float:
 
 
 @kernel
-def _measure_all(data, offsets, unicode, tokens, line_sets, table, indices, spans, cuts, ends, values):  # type: ignore[no-untyped-def]
+def _measure_all(data, offsets, unicode, scratch, cuts, ends, values):  # type: ignore[no-untyped-def]
     """`_measure` for each text; arrays as `compute` makes them."""
     row = np.zeros(values.shape[0], np.float64)
     for document in range(len(offsets) - 1):
@@ -96,7 +103,7 @@ def _measure_all(data, offsets, unicode, tokens, line_sets, table, indices, span
             ends[rule, document + 1] = ends[rule, document]
         start, end = offsets[document], offsets[document + 1]
         if end > start:
-            _measure(data, start, end, unicode, tokens, line_sets, table, indices, spans, cuts, ends[:, document + 1], row)
+            _measure(data, start, end, unicode, scratch, cuts, ends[:, document + 1], row)
             _measure_code(data, start, end, row)
         else:
             row[_CODE + 8] = row[_CODE + 9] = np.nan
@@ -105,13 +112,15 @@ def _measure_all(data, offsets, unicode, tokens, line_sets, table, indices, span
 
 
 @kernel
-def _measure(data, start, end, unicode, tokens, line_sets, table, indices, spans, cuts, cut_ends, row):  # type: ignore[no-untyped-def]
+def _measure(data, start, end, unicode, scratch, cuts, cut_ends, row):  # type: ignore[no-untyped-def]
     """Fill `row`, float64 [columns], for the text `data[start:end]`, and add its spans to `cuts` at `cut_ends`."""
+    tokens, line_sets, table, indices, citations, spans, left_bytes = scratch
     totals = np.zeros(_TOTALS, np.int64)
     sets = np.zeros((2, _SET_COUNTS), np.int64)
     stored = np.zeros(3, np.int64)  # lines, paragraphs, lines that FineWeb's cuts keep
     tally = np.zeros(word.TALLIES, np.int64)
     measures = np.zeros(line.MEASURES, np.int64)
+    uncited = np.zeros(line.MEASURES, np.int64)
     hashes, lengths = line_sets
     first_cuts = cut_ends.copy()
     paragraph = np.uint64(0)
@@ -123,21 +132,23 @@ def _measure(data, start, end, unicode, tokens, line_sets, table, indices, spans
             stop += 1
         following = min(stop + 1, end)
         totals[_NEWLINES] += stop < end
-        code = line.measure_line(data, at, stop, unicode[0], unicode[1], spans[0], measures)
+        code = line.measure_line(data, at, stop, unicode[0], unicode[1], citations[0], measures)
         first, last = measures[line.FIRST], measures[line.LAST]
-        before, unspaced = tally[word.TOKENS], tally[word.WORDS] - tally[word.SPACED_WORDS]
+        _tokenize(data, unicode, tokens[0], tokens[1], tally, measures)
         if last > first:
-            word.tokenize(data, first, last, unicode[0], tokens[0], tokens[1], tally)
-            _count_line(sets[0], measures, tally[word.TOKENS] - before)
+            _count_line(sets[0], measures)
             _store(hashes[0], lengths[0], stored, 0, code, measures[line.CHARACTERS])
             paragraph = word.mix(paragraph ^ code)
             paragraph_characters += measures[line.CHARACTERS] + (paragraph_characters > 0)
-        measures[line.UNSPACED_WORDS] = tally[word.WORDS] - tally[word.SPACED_WORDS] - unspaced
         _add_line(data, measures, totals)
-        if _cut_c4(data, at, following, start, unicode[0], measures, spans[0], cuts, cut_ends, first_cuts, row):
-            _count_line(sets[1], measures, tally[word.TOKENS] - before)
-            _store(hashes[2], lengths[2], stored, 2, code, measures[line.CHARACTERS])
-        _cut_refinedweb(data, at, stop, following, start, unicode[0], measures, spans[1], cuts, cut_ends, first_cuts, totals)
+        left = measures
+        if measures[line.CITATIONS]:
+            code = _measure_uncited(data, unicode, tokens, measures, citations, left_bytes, uncited)
+            left = uncited
+        if _cut_c4(at, following, start, unicode[0], measures, left, citations[0], cuts, cut_ends, first_cuts, row):
+            _count_line(sets[1], left)
+            _store(hashes[2], lengths[2], stored, 2, code, left[line.CHARACTERS])
+        _cut_refinedweb(data, at, stop, following, start, unicode[0], measures, spans, left_bytes, cuts, cut_ends, first_cuts, totals)
         if paragraph_characters and (last == first or following == end):
             paragraphs += 1
             _store(hashes[1], lengths[1], stored, 1, paragraph, paragraph_characters)
@@ -149,6 +160,26 @@ def _measure(data, start, end, unicode, tokens, line_sets, table, indices, spans
     _fill_lines(row, totals, sets, stored, hashes, lengths, table, characters, paragraphs)
     _fill_ngrams(row, tally, tokens, table, indices, characters)
     _fill_totals(row, totals, characters, totals[_NEWLINES] + (data[end - 1] != 0x0A))
+
+
+@kernel
+def _tokenize(data, unicode, hashes, lengths, tally, measures):  # type: ignore[no-untyped-def]
+    """Add the tokens of a measured line to those of the text, and their numbers to its measures."""
+    before, unspaced = tally[word.TOKENS], tally[word.WORDS] - tally[word.SPACED_WORDS]
+    word.tokenize(data, measures[line.FIRST], measures[line.LAST], unicode[0], hashes, lengths, tally)
+    measures[line.TOKENS] = tally[word.TOKENS] - before
+    measures[line.UNSPACED_WORDS] = tally[word.WORDS] - tally[word.SPACED_WORDS] - unspaced
+
+
+@kernel
+def _measure_uncited(data, unicode, tokens, measures, citations, left, uncited):  # type: ignore[no-untyped-def]
+    """Measure a line without its citations, as `filters.statistics.c4.c4_verdict` asks for it; its hash."""
+    begin, size = np.int64(0), c4.without_citations(data, measures, citations[0], left[0])  # a literal would be compiled for by itself
+    code = line.measure_line(left[1], begin, size, unicode[0], unicode[1], citations[1], uncited)
+    _tokenize(left[1], unicode, tokens[0][:0], tokens[1][:0], np.zeros(word.TALLIES, np.int64), uncited)
+    if uncited[line.LAST] < size:
+        uncited[line.END_CHARACTER] = 0x20
+    return code
 
 
 @kernel
@@ -176,7 +207,7 @@ def _add_line(data, measures, totals):  # type: ignore[no-untyped-def]
         totals[_BULLETS] += data[first] == 0x2D or (
             last - first >= 3 and data[first] == 0xE2 and data[first + 1] == 0x80 and data[first + 2] == 0xA2
         )
-        totals[_ELLIPSES] += line.ends_in_ellipsis(data, first, last)
+        totals[_ELLIPSES] += measures[line.ELLIPSIS]
         totals[_JAVASCRIPT] += (phrases & line.JAVASCRIPT) // line.JAVASCRIPT
         totals[_POLICY] += (phrases & line.POLICY) // line.POLICY
         totals[_LOREMS] += (phrases & line.LOREM_IPSUM) // line.LOREM_IPSUM
@@ -184,31 +215,30 @@ def _add_line(data, measures, totals):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def _cut_c4(data, at, following, base, classes, measures, citations, cuts, ends, first_cuts, row):  # type: ignore[no-untyped-def]
-    """Note what each reading of C4's rules does with a line; whether FineWeb's keeps it, and then its characters without citations."""
+def _cut_c4(at, following, base, classes, measures, left, citations, cuts, ends, first_cuts, row):  # type: ignore[no-untyped-def]
+    """Note what each reading of C4's rules does with a line; whether FineWeb's keeps it."""
     verdict = c4.CUT
     for reading in range(3):
-        verdict = c4.c4_verdict(data, measures, citations, classes, reading)
+        verdict = c4.c4_verdict(measures, left, classes, reading)
         if verdict == c4.CUT:
             _add_cut(cuts[reading], ends, reading, first_cuts[reading], at - base, following - base)
             continue
         column = _C4_COLUMNS[reading]
-        row[column] += measures[line.SENTENCES]
+        row[column] += left[line.SENTENCES]
         row[column + 1] += 1
         if reading != c4.JMLR:
             row[column + 2] += verdict == c4.DROPPED_LOREM
             row[column + 3] += verdict == c4.DROPPED_CURLY
         for k in range(measures[line.CITATIONS]):
             _add_cut(cuts[reading], ends, reading, first_cuts[reading], citations[k, 0] - base, citations[k, 1] - base)
-            measures[line.CHARACTERS] -= (citations[k, 1] - citations[k, 0]) * (reading == c4.DATATROVE)
     return verdict != c4.CUT
 
 
 @kernel
-def _cut_refinedweb(data, at, stop, following, base, classes, measures, spans, cuts, ends, first_cuts, totals):  # type: ignore[no-untyped-def]
+def _cut_refinedweb(data, at, stop, following, base, classes, measures, spans, left, cuts, ends, first_cuts, totals):  # type: ignore[no-untyped-def]
     """Note what RefinedWeb's line rules cut of a line."""
     rule = len(ends) - 1
-    count, words = cut_line(data, at, stop, measures, classes, spans)
+    count, words = cut_line(data, at, stop, measures, classes, spans, left)
     totals[_CUT_WORDS] += words
     if count < 0:
         _add_cut(cuts[rule], ends, rule, first_cuts[rule], at - base, following - base)
@@ -217,13 +247,13 @@ def _cut_refinedweb(data, at, stop, following, base, classes, measures, spans, c
 
 
 @kernel
-def _count_line(counts, measures, tokens):  # type: ignore[no-untyped-def]
+def _count_line(counts, measures):  # type: ignore[no-untyped-def]
     """Add one line to the counts of a set of lines, int64 [_SET_COUNTS]."""
     counts[_SET_LINES] += 1
     counts[_SET_PUNCTUATED] += measures[line.TERMINAL_MARK]
     counts[_SET_SHORT] += measures[line.CHARACTERS] <= _SHORT_LINE
     counts[_SET_CHARACTERS] += measures[line.CHARACTERS]
-    counts[_SET_TOKENS] += tokens
+    counts[_SET_TOKENS] += measures[line.TOKENS]
 
 
 @kernel

@@ -181,7 +181,13 @@ def _has_cart(data: npt.NDArray[np.uint8], start: int, end: int) -> bool:
 
 @kernel
 def _phrase_spans(
-    data: npt.NDArray[np.uint8], start: int, end: int, words: int, classes: npt.NDArray[np.uint8], spans: npt.NDArray[np.int32]
+    data: npt.NDArray[np.uint8],
+    start: int,
+    end: int,
+    words: int,
+    classes: npt.NDArray[np.uint8],
+    spans: npt.NDArray[np.int32],
+    left: tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]],
 ) -> int:
     """Write what rules 5 to 7 cut within a line of so many words to `spans`, int32 [room, 2]; how many."""
     if words < 3 or not _has_cart(data, start, end):
@@ -191,11 +197,11 @@ def _phrase_spans(
         count = np.int64(begin > start)
         spans[count, 0], spans[count, 1] = stop, end
         return count + (end > stop)
-    left = np.empty(end - start, np.uint8)
     origin = np.empty(end - start, np.int32)
-    size = _without_cart(data, start, end, classes, left, origin)
-    stop = _more_begin(left, 0, size, classes)
-    begin = _sign_in_end(left, 0, stop, classes)
+    size = _without_cart(data, start, end, classes, left[0], origin)
+    first = np.int64(0)  # a literal would be compiled for by itself
+    stop = _more_begin(left[1], first, size, classes)
+    begin = _sign_in_end(left[1], first, stop, classes)
     count = 0
     at = start
     for k in range(begin, stop):
@@ -215,6 +221,7 @@ def cut_line(
     measures: npt.NDArray[np.int64],
     classes: npt.NDArray[np.uint8],
     spans: npt.NDArray[np.int32],
+    left: tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]],
 ) -> tuple[int, int]:
     """What the rules cut of the line `data[start:end]`.
 
@@ -225,6 +232,7 @@ def cut_line(
         measures: of `filters.statistics.lines.measure_line`, with UNSPACED_WORDS.
         classes: `filters.unicode.classes()`.
         spans: int32 [room, 2], written: what is cut within the line, in rising order; room for a span in each 13 bytes and two more.
+        left: scratch, uint8 [end - start or more], and the same array again as it may not be written: of the type of `data`.
 
     Returns:
         Number of spans, -1 where the whole line is cut; words cut that begin with a letter or digit.
@@ -240,7 +248,7 @@ def cut_line(
         return -1, measures[line.COUNTED_WORDS]
     if words > _MOST_WORDS:
         return 0, 0
-    count = _phrase_spans(data, start, end, words, classes, spans)
+    count = _phrase_spans(data, start, end, words, classes, spans, left)
     if count == 0:
         return 0, 0
     words, counted = line.words_outside(data, start, end, classes, spans, count)

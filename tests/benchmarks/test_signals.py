@@ -55,6 +55,7 @@ def test_the_cpp_pass_gives_our_numbers_on_real_texts(small_result: dict[str, An
     for told in small_result["quality"]["native"].values():
         assert told["values"] > 1000
         assert told["different"] == {}
+        assert told["missing"] == []
 
 
 def test_human_labels_go_with_length(small_result: dict[str, Any]) -> None:
@@ -65,7 +66,7 @@ def test_human_labels_go_with_length(small_result: dict[str, Any]) -> None:
 
 
 @pytest.fixture(scope="module")
-def program() -> tuple[str, str]:
+def program() -> tuple[str, str, str]:
     try:
         return build()
     except PeerMissingError as error:
@@ -77,7 +78,8 @@ PIECES = st.sampled_from(
         "the ", "With ", "a.b ", "...", "…", "#", "- ", "• ", "\n", "\n\n", " \n", "[12]", "[edit]", "{", "lorem ipsum ", "JavaScript ",
         "use cookies ", "Yes. No! 'So?' ", "。日本語の文章", "ภาษาไทย", "é\u0301", "\u200b", "<html><p>x</p>", "<!-- ", "<script>",
         "\\x41" * 9, "0x1f, " * 9, "QUJD" * 20, "3.14,15 ", "Σ", "\U0001f600", "\x00", "\x85", "auto-generated", "<?xml version=",
-        "x" * 1001,
+        "x" * 1001, "known.[2] ", "[1] ", "[[2]3]", "items in cart", " Read more...", "Sign-in ", "3 likes\n", "1.5k Views", "LOUD",
+        "中文字", "है। ", "»", "」", "K", "İ",
     ]
 )  # fmt: skip
 
@@ -85,14 +87,16 @@ PIECES = st.sampled_from(
 @settings(max_examples=60, deadline=None)
 @given(texts=st.lists(st.lists(PIECES, max_size=25).map("".join), min_size=1, max_size=12))
 def test_the_cpp_pass_gives_our_numbers_on_odd_texts(
-    program: tuple[str, str], tmp_path_factory: pytest.TempPathFactory, texts: list[str]
+    program: tuple[str, str, str], tmp_path_factory: pytest.TempPathFactory, texts: list[str]
 ) -> None:
     folder = tmp_path_factory.mktemp("odd")
     pack([Text("odd", str(number), text, english=True) for number, text in enumerate(texts)], folder)
     done = subprocess.run([*program, str(folder), str(folder / "out")], capture_output=True, text=True, check=True)
     ours = pa.Table.from_batches([compute(pa.array(texts, pa.string()))])
-    told = compare(ours, folder / "out", json.loads(done.stdout)["columns"])
+    names = json.loads(done.stdout)
+    told = compare(ours, folder / "out", names["columns"], names["cuts"])
     assert told.different == {}
+    assert told.missing == []
 
 
 @given(texts=st.lists(st.text(st.characters(exclude_categories=["Cs"]), max_size=20), max_size=10), rows=st.integers(1, 4))

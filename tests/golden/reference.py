@@ -172,26 +172,24 @@ READINGS = {"c4": 5, "c4_jmlr": 3, "fineweb": 3}
 def c4_verdict(line: str, reading: str) -> str:
     """'kept', 'cut', 'lorem' or 'curly', for a line without the blanks at its ends."""
     words = words_between_blanks(line)
-    uncited = line
-    while match := re.search(rf"(?:{CITATION.pattern})\Z", uncited):
-        uncited = uncited[: match.start()]
+    uncited = CITATION.sub("", line)
     if reading != "c4_jmlr" and any(len(word) > 1000 for word in words):
         return "cut"
     if reading == "c4" and (not uncited.endswith((".", "?", "!", '"')) or uncited.endswith("...")):
         return "cut"
     if reading == "c4_jmlr" and not (uncited and (has(uncited[-1], u.TERMINAL) or uncited[-1] in "»」』")):
         return "cut"
-    counted = words if reading == "fineweb" else words_between_blanks(CITATION.sub("", line))
-    if words_of_line(line, counted) < READINGS[reading]:
+    counted = line if reading == "fineweb" else uncited
+    if not strip(uncited) or words_of_line(counted, words_between_blanks(counted)) < READINGS[reading]:
         return "cut"
-    lowered = ascii_lower(line)
+    lowered = ascii_lower(uncited)
     if "lorem ipsum" in lowered and reading != "c4_jmlr":
         return "lorem"
     if "javascript" in lowered:
         return "cut"
     if "{" in line and reading != "c4_jmlr":
         return "curly"
-    return "cut" if is_policy(line) else "kept"
+    return "cut" if is_policy(uncited) else "kept"
 
 
 def sentences_of(line: str) -> int:
@@ -215,14 +213,12 @@ def sentences_of(line: str) -> int:
     return count
 
 
-def set_signals(lines: Sequence[str], widths: Sequence[int], newlines: int, characters: int) -> tuple[float, float, float, float]:
+def set_signals(lines: Sequence[str], newlines: int, characters: int) -> tuple[float, float, float, float]:
     """FineWeb's four: end marks, short lines, characters in repeated lines, line feeds per token."""
-    seen: set[str] = set()
-    repeated = [width for line, width in zip(lines, widths, strict=True) if line in seen or seen.add(line)]  # type: ignore[func-returns-value]
     return (
         share(sum(has(line[-1], u.TERMINAL) for line in lines), len(lines)),
-        share(sum(width <= 30 for width in widths), len(lines)),
-        share(sum(repeated), characters),
+        share(sum(len(line) <= 30 for line in lines), len(lines)),
+        share(characters_of(duplicates(lines)), characters),
         share(newlines, sum(len(tokens_of(line)) for line in lines)),
     )
 
@@ -232,11 +228,11 @@ SET_NAMES = ("line_punctuation_share", "short_line_share", "line_duplicate_chara
 
 def line_signals(text: str, raw: Sequence[str]) -> dict[str, float]:
     lines = [line for line in map(strip, raw) if line]
-    values = set_signals(lines, [len(line) for line in lines], text.count("\n"), len(text) - text.count("\n"))
+    values = set_signals(lines, text.count("\n"), len(text) - text.count("\n"))
     result: dict[str, float] = dict(zip(SET_NAMES, values, strict=True))
     for name in READINGS:
         verdicts = [c4_verdict(line, name) for line in lines]
-        kept = [line for line, verdict in zip(lines, verdicts, strict=True) if verdict != "cut"]
+        kept = [strip(CITATION.sub("", line)) for line, verdict in zip(lines, verdicts, strict=True) if verdict != "cut"]
         result[f"{name}_sentences"] = sum(map(sentences_of, kept))
         result[f"{name}_lines"] = len(kept)
         if name != "c4_jmlr":
@@ -247,9 +243,7 @@ def line_signals(text: str, raw: Sequence[str]) -> dict[str, float]:
     blank_words = [word for line in lines for word in words_between_blanks(line)]
     lettered = sum(any(has(c, u.ALPHABETIC) for c in word) for word in blank_words)
     result["alphabetic_blank_word_share"] = share(lettered, len(blank_words))
-    # Citations are cut from what is kept, but the line is judged with them: they count as tokens, as its end, and set lines apart.
-    widths = [len(CITATION.sub("", line)) for line in kept]
-    values = set_signals(kept, widths, max(0, len(kept) - 1), sum(widths))
+    values = set_signals(kept, max(0, len(kept) - 1), characters_of(kept))
     result |= {f"fineweb_{name}": value for name, value in zip(SET_NAMES, values, strict=True)}
     result["javascript_lines"] = sum("javascript" in ascii_lower(line) for line in lines)
     result["policy_lines"] = sum(map(is_policy, lines))

@@ -83,6 +83,16 @@ def test_cuts_leave_the_lines_that_c4_keeps_without_citations(text: str) -> None
         assert apply_cuts(text.encode(), spans).decode() == expected
 
 
+@settings(max_examples=150, deadline=None)
+@given(texts)
+def test_signals_after_fineweb_s_cuts_are_those_of_the_text_that_is_left(text: str) -> None:
+    whole = compute(pa.array([text], pa.string())).to_pylist()[0]
+    cut = apply_cuts(text.encode(), whole["fineweb_cuts"]).strip().decode()
+    left = compute(pa.array([cut], pa.string())).to_pylist()[0]
+    for name in ("line_punctuation_share", "short_line_share", "newlines_per_word"):  # the fourth counts blanks at the ends of lines
+        assert left[name] == whole[f"fineweb_{name}"]
+
+
 @pytest.mark.parametrize("name", ["alphabetic_share", "words", "c4_sentences"])
 def test_the_comparison_sees_a_wrong_number(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = reference.signals

@@ -78,6 +78,18 @@ def test_c4_counts_only_lines_that_reach_a_rule():
     assert apply_cuts(cited.encode(), measure(cited)["c4_cuts"]) == b"The town was founded in the year 1831."
 
 
+def test_kept_lines_are_judged_without_their_citations():
+    plain = "It is known. It was so in the year 1831.\n"
+    m = measure(plain.replace(".", ".[2]") + plain.replace(" is", " is[3]"))
+    assert (m["fineweb_sentences"], m["c4_sentences"], m["line_punctuation_share"]) == (4, 4, 0.5)
+    assert m["fineweb_line_punctuation_share"] == 1
+    assert m["fineweb_line_duplicate_character_share"] == 0.5
+    assert m["fineweb_newlines_per_word"] == pytest.approx(1 / (2 * measure(plain)["tokens"]))
+    m = measure("It says lorem[1] ipsum in Java[2]Script.\n[1] [2] [3]\n")
+    assert (m["fineweb_lorem_ipsum"], m["c4_lorem_ipsum"], m["lorem_ipsum_lines"]) == (1, 1, 0)
+    assert m["fineweb_lines"] == 1
+
+
 def test_text_without_blanks_has_words_and_is_not_judged_by_their_length():
     chinese = measure("中华人民共和国成立于一九四九年。" * 3)
     assert chinese["words"] == 24  # 15 characters in pairs, three times
