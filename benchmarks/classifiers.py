@@ -33,9 +33,11 @@ import pyarrow as pa
 from benchmarks.environments import ROOT, Peer, PeerMissingError, python_of
 from benchmarks.perplexity_texts import corpus, perplexity_models, surprises
 from benchmarks.results import columns
-from filters.models.classifier import AS_WRITTEN, DEFAULT, Classifier, FastTextSettings, Normalisation, mixed, out_of_fold
-from filters.models.classifier import train as train_fasttext
+from filters.models.classifier import Classifier
+from filters.models.classifier_training import DEFAULT, FastTextSettings, mixed, out_of_fold
+from filters.models.classifier_training import train as train_fasttext
 from filters.models.held_out import area_under_curve, calibration, evaluate, expected_calibration_error, rank_correlation
+from filters.models.normalisation import AS_WRITTEN, Normalisation
 from filters.models.perplexity import PerplexityModel
 from pipeline.training.classifier import train_classifier
 from pipeline.training.labelled_texts import Spool
@@ -81,7 +83,7 @@ def quality(data: Path, small: bool) -> dict[str, Any]:
     scores = {"out of fold": out_of_fold_quality(texts, good, seeds)}
     scores["out of fold, 5 epochs at 0.1"] = out_of_fold_quality(texts, good, seeds, replace(FEW, epochs=5, learning_rate=0.1))
     recipe = recipe_classifier(data)
-    scores["instructions against web"] = recipe.probabilities(texts)[:, recipe.labels.index("hq")]
+    scores["instructions against web"] = recipe.probabilities(pa.array(texts))[:, recipe.labels.index("hq")]
     scores["length"] = np.array([len(text) for text in texts], np.float32)
     for name, model in perplexity_models(data, small).items():
         scores[f"less perplexity, {name}"] = -model.perplexity(pa.array(texts))
@@ -103,7 +105,7 @@ def recipe_classifier(data: Path) -> Classifier:
     pages = [json.loads(line)["text"] for line in (folder / "c4_demo.jsonl").read_text(encoding="utf-8").splitlines()]
     examples = {(label, AS_WRITTEN.line(text)) for label, group in (("hq", answers), ("cc", pages)) for text in group}
     # 5 epochs, as DCLM: with 50 it learns what sets the two samples apart beside quality, and the ROC area falls from 0.75 to 0.51.
-    return train_fasttext(mixed(examples), AS_WRITTEN, replace(SETTINGS, epochs=5))
+    return train_fasttext(mixed(examples), AS_WRITTEN, replace(SETTINGS, epochs=5)).classifier()
 
 
 def pieces(texts: Sequence[str], characters: int, most: int) -> list[str]:

@@ -159,7 +159,8 @@ def train_classifier(
 
     Prints precision, recall and calibration on held-out texts. Equal texts are on one side of the split; settings are DCLM's by default.
     """
-    from filters.models.classifier import FastTextSettings, Normalisation
+    from filters.models.classifier_training import FastTextSettings
+    from filters.models.normalisation import Normalisation
     from pipeline.training.classifier import report_path, told_report
     from pipeline.training.classifier import train_classifier as train
     from pipeline.training.labelled_texts import Reading, parse_labelled

@@ -13,7 +13,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from filters.models.classifier import Classifier, Normalisation
+from filters.models.classifier import Classifier
+from filters.models.normalisation import Normalisation
 from filters.models.perplexity import PerplexityModel
 from pipeline.settings.signals import ClassifierSignal, PerplexitySignal, Signals
 from pipeline.training.classifier import report_path

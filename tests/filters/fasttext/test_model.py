@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from filters.fasttext.model import FastTextModel
 from filters.language.identify import bundled_model
-from tests.filters import fasttext_models
+from tests.filters.fasttext import models as fasttext_models
 
 TEXTS = [
     "All human beings are born free and equal in dignity and rights.",

@@ -9,7 +9,7 @@ import pytest
 
 from filters.language.close_languages import settled
 from filters.language.identify import UNKNOWN, LanguageModel, bundled_model, pieces
-from tests.filters import fasttext_models
+from tests.filters.fasttext import models as fasttext_models
 
 SENTENCES = {
     "en": "All human beings are born free and equal in dignity and rights.",
