@@ -31,7 +31,10 @@ class Normalisation:
     """How a text is shown to a classifier; the same in training and in use, or scores mean nothing."""
 
     lowercase: bool = False
-    """Whether letters are made lower case, each by itself (`filters.unicode.lower`). DCLM leaves case as it is."""
+    """Whether letters are made lower case, each by itself (`filters.unicode.lower`). DCLM leaves case as it is (mlfoundations/dclm,
+    baselines/mappers/enrichers/quality_prediction_enrichers_calc_fasttext.py: stripped and joined lines, no more), and so does the default:
+    held out, lower case moved the ROC area of toxicity in tweets from 0.950 to 0.960, of three domains by 0.000, and of quality by human
+    labels from 0.783 to 0.764, by instructions against web pages from 0.748 to 0.746."""
     characters: int = 4000
     """At most so many: of a longer text its first half as many, and four samples of an eighth spread evenly over the rest. 0: all of it."""
 
