@@ -1,6 +1,6 @@
 """Classifiers and the perplexity model on labelled texts that they have not seen; what training and scoring cost.
 
-    python -m benchmarks.classifiers [--small] [--data FOLDER] [--json FILE]
+    python -m benchmarks.classifiers [--small] [--no-peers] [--data FOLDER] [--json FILE]
 
 Input, of ../shared/data: quality by 153 web documents with human labels (DCLM's annotation study; out of fold, five times over, because so
 few say little once); toxicity by Davidson's tweets, hate and offence against neither; domain by biomedical sentences, pieces of technical
@@ -33,9 +33,11 @@ import pyarrow as pa
 from benchmarks.environments import ROOT, Peer, PeerMissingError, python_of
 from benchmarks.perplexity_texts import corpus, perplexity_models, surprises
 from benchmarks.results import columns
-from filters.models.classifier import AS_WRITTEN, DEFAULT, Classifier, FastTextSettings, Normalisation, mixed, out_of_fold
-from filters.models.classifier import train as train_fasttext
+from filters.models.classifier import Classifier
+from filters.models.classifier_training import DEFAULT, FastTextSettings, mixed, out_of_fold
+from filters.models.classifier_training import train as train_fasttext
 from filters.models.held_out import area_under_curve, calibration, evaluate, expected_calibration_error, rank_correlation
+from filters.models.normalisation import AS_WRITTEN, Normalisation
 from filters.models.perplexity import PerplexityModel
 from pipeline.training.classifier import train_classifier
 from pipeline.training.labelled_texts import Spool
@@ -65,11 +67,13 @@ def out_of_fold_quality(
     return np.mean([out_of_fold(texts, labels, "hq", folds=10, settings=replace(settings, seed=seed)) for seed in seeds], axis=0)
 
 
-def interval(measure: Callable[[npt.NDArray[Any], npt.NDArray[Any]], float], *arrays: npt.NDArray[Any]) -> tuple[float, float, float]:
+def interval(
+    measure: Callable[[npt.NDArray[Any], npt.NDArray[Any]], float], *arrays: npt.NDArray[Any], resamples: int = RESAMPLES
+) -> tuple[float, float, float]:
     """A measure of paired columns, and the middle 95 % of it over texts drawn again with replacement."""
     draw = np.random.default_rng(0)
     count = len(arrays[0])
-    found = [measure(*(array[chosen] for array in arrays)) for chosen in draw.integers(0, count, (RESAMPLES, count))]
+    found = [measure(*(array[chosen] for array in arrays)) for chosen in draw.integers(0, count, (resamples, count))]
     low, high = np.nanpercentile(found, [2.5, 97.5])
     return measure(*arrays), float(low), float(high)
 
@@ -77,19 +81,21 @@ def interval(measure: Callable[[npt.NDArray[Any], npt.NDArray[Any]], float], *ar
 def quality(data: Path, small: bool) -> dict[str, Any]:
     """Against the human labels: a classifier out of fold, DCLM's recipe on what there is of its kind, length, and perplexity."""
     texts, good = human_quality(data)
-    seeds = SEEDS[: 2 if small else None]
+    if small:
+        texts, good = texts[::3], good[::3]
+    seeds, resamples = SEEDS[: 1 if small else None], RESAMPLES // (20 if small else 1)
     scores = {"out of fold": out_of_fold_quality(texts, good, seeds)}
     scores["out of fold, 5 epochs at 0.1"] = out_of_fold_quality(texts, good, seeds, replace(FEW, epochs=5, learning_rate=0.1))
     recipe = recipe_classifier(data)
-    scores["instructions against web"] = recipe.probabilities(texts)[:, recipe.labels.index("hq")]
+    scores["instructions against web"] = recipe.probabilities(pa.array(texts))[:, recipe.labels.index("hq")]
     scores["length"] = np.array([len(text) for text in texts], np.float32)
     for name, model in perplexity_models(data, small).items():
         scores[f"less perplexity, {name}"] = -model.perplexity(pa.array(texts))
     found: dict[str, Any] = {}
     for name, score in scores.items():
         found[name] = {
-            "roc_area": interval(area_under_curve, good, score),
-            "rank_correlation": interval(rank_correlation, good.astype(np.float64), score),
+            "roc_area": interval(area_under_curve, good, score, resamples=resamples),
+            "rank_correlation": interval(rank_correlation, good.astype(np.float64), score, resamples=resamples),
         }
         if name.startswith(("out of fold", "instructions")):
             found[name]["expected_calibration_error"] = expected_calibration_error(calibration(good, score))
@@ -103,7 +109,7 @@ def recipe_classifier(data: Path) -> Classifier:
     pages = [json.loads(line)["text"] for line in (folder / "c4_demo.jsonl").read_text(encoding="utf-8").splitlines()]
     examples = {(label, AS_WRITTEN.line(text)) for label, group in (("hq", answers), ("cc", pages)) for text in group}
     # 5 epochs, as DCLM: with 50 it learns what sets the two samples apart beside quality, and the ROC area falls from 0.75 to 0.51.
-    return train_fasttext(mixed(examples), AS_WRITTEN, replace(SETTINGS, epochs=5))
+    return train_fasttext(mixed(examples), AS_WRITTEN, replace(SETTINGS, epochs=5)).classifier()
 
 
 def pieces(texts: Sequence[str], characters: int, most: int) -> list[str]:
@@ -118,7 +124,9 @@ def tasks(data: Path, small: bool) -> dict[str, dict[str, list[str]]]:
     with (data / "toxic" / "davidson_labeled.csv").open(encoding="utf-8", newline="") as file:
         for row in csv.DictReader(file):
             tweets["neither" if row["class"] == "2" else "toxic"].append(row["tweet"])
-    most = 1000 if small else 10_000
+    most = 300 if small else 10_000
+    if small:
+        tweets = {label: texts[:most] for label, texts in tweets.items()}
     sentences = corpus(data, "biomed_sentences.txt.gz")
     domain = {
         "biomed": sentences[:: len(sentences) // most][:most],
@@ -182,8 +190,11 @@ def cpu_s(work: Callable[[], object]) -> float:
     return statistics.median(costs)
 
 
-def speeds(data: Path, model: Classifier, perplexity: PerplexityModel, small: bool) -> dict[str, dict[str, float]]:
-    """MB of whole text per CPU-second, and documents."""
+def speeds(data: Path, file: Path, perplexity: PerplexityModel, small: bool) -> dict[str, dict[str, float]]:
+    """MB of whole text per CPU-second, and documents, by the classifier of a file."""
+    from fasttext.FastText import _FastText
+
+    model, library = Classifier.load(file), _FastText(model_path=str(file)).f
     documents = corpus(data, "tech_docs_eng.jsonl.gz")[1 :: 8 if small else 2]
     texts = pa.array(documents)
     whole = replace(model, normalisation=Normalisation(characters=0))
@@ -191,11 +202,16 @@ def speeds(data: Path, model: Classifier, perplexity: PerplexityModel, small: bo
     long_lines = [whole.normalisation.line(text) for text in documents]
     megabytes = sum(len(text.encode()) for text in documents) / 1e6
     perplexity.perplexity(texts.slice(0, 1))
+    model.probabilities(texts.slice(0, 1))
+
+    def predicted(given: Sequence[str]) -> object:
+        return library.multilinePredict([line + "\n" for line in given], len(model.labels), 0.0, "strict")
+
     rows: dict[str, tuple[Callable[[], object], float]] = {
         "classifier, 4,000 characters": (lambda: model.probabilities(texts), megabytes),
-        "limit: fastText's predict on those": (lambda: model.line_probabilities(lines), sum(map(len, lines)) / 1e6),
+        "limit: fastText's predict on those": (lambda: predicted(lines), sum(map(len, lines)) / 1e6),
         "classifier, whole texts": (lambda: whole.probabilities(texts), megabytes),
-        "limit: fastText's predict on those lines": (lambda: whole.line_probabilities(long_lines), sum(map(len, long_lines)) / 1e6),
+        "limit: fastText's predict on those lines": (lambda: predicted(long_lines), sum(map(len, long_lines)) / 1e6),
         "perplexity, whole texts": (lambda: perplexity.perplexity(texts), megabytes),
     }
     found = {}
@@ -207,7 +223,7 @@ def speeds(data: Path, model: Classifier, perplexity: PerplexityModel, small: bo
 
 def told(found: Mapping[str, Any]) -> str:
     """The tables, for people."""
-    lines = [["human labels of quality, 153 documents", "ROC area", "95 %", "rank corr.", "95 %", "calibration error"]]
+    lines = [["human labels of quality", "ROC area", "95 %", "rank corr.", "95 %", "calibration error"]]
     for name, row in found["quality"].items():
         (area, low, high), (rank, least, most) = row["roc_area"], row["rank_correlation"]
         error = f"{row['expected_calibration_error']:.3f}" if "expected_calibration_error" in row else ""
@@ -243,24 +259,24 @@ def told(found: Mapping[str, Any]) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.classifiers", description="Classifiers and perplexity on labelled texts.")
-    parser.add_argument("--small", action="store_true", help="fewer texts of a domain, fewer repetitions: about a minute")
+    parser.add_argument("--small", action="store_true", help="fewer texts, fewer repetitions: about 20 CPU-seconds")
+    parser.add_argument("--no-peers", action="store_true", help="ours alone")
     parser.add_argument("--data", type=Path, default=ROOT / ".data", help="folder with filters/, toxic/, chat/, text/, corpus/ (.data)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the numbers here as well")
     chosen = parser.parse_args()
+    python: Path | None = None
     try:
-        python: Path | None = python_of(SCIKIT)
+        python = None if chosen.no_peers else python_of(SCIKIT)
     except PeerMissingError as error:
         sys.stderr.write(f"without scikit-learn: {error}\n")
-        python = None
     found: dict[str, Any] = {"tasks": {}}
     with tempfile.TemporaryDirectory() as folder:
         for name, task in tasks(chosen.data, chosen.small).items():
             found["tasks"][name] = judged(task, Path(folder), python)
-        model = Classifier.load(Path(folder, "model.bin"))
-    models = perplexity_models(chosen.data, chosen.small)
+        models = perplexity_models(chosen.data, chosen.small)
+        found["speed"] = speeds(chosen.data, Path(folder, "model.bin"), models["technical"], chosen.small)
     found["quality"] = quality(chosen.data, chosen.small)
     found["perplexity"] = surprises(chosen.data, models["technical"], chosen.small)
-    found["speed"] = speeds(chosen.data, model, models["technical"], chosen.small)
     print(told(found))
     if chosen.json:
         chosen.json.write_text(json.dumps(results(found), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")

@@ -12,6 +12,7 @@ from typing import Any
 
 import numba
 import xxhash
+from llvmlite import ir
 from numba.core import cgutils
 from numba.extending import intrinsic
 
@@ -65,5 +66,22 @@ def _unowned(_context: Any, array: Any) -> Any:
     return array(array), generate
 
 
+def _prefetch(_context: Any, array: Any, at: Any) -> Any:
+    """Ask for the cache line of `array[at]`, one dimension, without waiting for it; `at` is int64 and may be any number."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        place = builder.gep(context.make_array(signature.args[0])(context, builder, value=arguments[0]).data, [arguments[1]])
+        number, byte = ir.IntType(32), cgutils.voidptr_t
+        wanted = ir.FunctionType(ir.VoidType(), [byte, number, number, number])
+        call = _function(builder.module, wanted, "llvm.prefetch.p0i8")
+        # To be read, soon again, as data.
+        builder.call(call, [builder.bitcast(place, byte), number(0), number(3), number(1)])
+        return context.get_dummy_value()
+
+    return numba.void(array, at), generate
+
+
+_function: Any = cgutils.get_or_insert_function
 _null: Any = cgutils.get_null_value
 unowned: Any = intrinsic(_unowned)
+prefetch: Any = intrinsic(_prefetch)

@@ -96,6 +96,23 @@ def code_point(data: npt.NDArray[np.uint8], at: int, end: int) -> tuple[int, int
     return value, size
 
 
+@kernel
+def write_code_point(found, to, point):  # type: ignore[no-untyped-def]
+    """Write a code point as UTF-8 into `found`, uint8, at `to`; where the writing ended."""
+    if point < 0x80:
+        found[to] = point
+        return to + 1
+    if point < 0x800:
+        found[to], found[to + 1] = 0xC0 | (point >> 6), 0x80 | (point & 0x3F)
+        return to + 2
+    if point < 0x10000:
+        found[to], found[to + 1], found[to + 2] = 0xE0 | (point >> 12), 0x80 | ((point >> 6) & 0x3F), 0x80 | (point & 0x3F)
+        return to + 3
+    found[to], found[to + 1] = 0xF0 | (point >> 18), 0x80 | ((point >> 12) & 0x3F)
+    found[to + 2], found[to + 3] = 0x80 | ((point >> 6) & 0x3F), 0x80 | (point & 0x3F)
+    return to + 4
+
+
 def _within(point: int, ranges: _Ranges) -> bool:
     return any(first <= point <= last for first, last in ranges)
 

@@ -144,7 +144,9 @@ def train_classifier(
     held_out: Annotated[float, typer.Option(min=0, max=0.9, help="Share of the texts to measure on instead of learning from them.")] = 0.2,
     column: Annotated[str, typer.Option(help="Column of a table that holds the text.")] = "text",
     whole_files: Annotated[bool, typer.Option("--whole-files", help="A plain text file is one text, not one a line.")] = False,
-    lowercase: Annotated[bool, typer.Option("--lowercase", help="Lower-case texts; say so in signals.classifiers too.")] = False,
+    lowercase: Annotated[
+        bool, typer.Option("--lowercase", help="Lower-case texts, better for short informal ones; say so in signals.classifiers too.")
+    ] = False,
     characters: Annotated[int, typer.Option(min=0, help="Characters of a text that are looked at; 0: all.")] = 4000,
     word_ngrams: Annotated[int, typer.Option(min=1, max=5, help="Longest run of words that is one feature.")] = 2,
     dimensions: Annotated[int, typer.Option(min=1, max=1000)] = 100,
@@ -159,7 +161,8 @@ def train_classifier(
 
     Prints precision, recall and calibration on held-out texts. Equal texts are on one side of the split; settings are DCLM's by default.
     """
-    from filters.models.classifier import FastTextSettings, Normalisation
+    from filters.models.classifier_training import FastTextSettings
+    from filters.models.normalisation import Normalisation
     from pipeline.training.classifier import report_path, told_report
     from pipeline.training.classifier import train_classifier as train
     from pipeline.training.labelled_texts import Reading, parse_labelled

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -33,11 +34,27 @@ def model_file(name: str, directory: Path, wanted: str | None = None, key: str =
     path = bundled_model() if name == BUNDLED else _fetched(name, directory, key) if name.startswith(HTTP) else Path(name)
     if not path.is_file():
         raise ValueError(f"{key}: {name!r} is no file; give {BUNDLED!r}, the path of a fastText model, or a URL")
-    if wanted is not None and (found := sha256(path)) != wanted.lower():
+    if wanted is not None and (found := model_digest(path)) != wanted.lower():
         if name.startswith(HTTP):
             path.unlink()
         raise ValueError(f"{key}: {name!r} has the sha256 {found}, not {wanted}; correct one of them")
     return path
+
+
+def model_stamp(path: str | Path) -> tuple[int, int]:
+    """Bytes and time of change of a file: a process that goes on after its model was replaced must not keep the old one."""
+    status = Path(path).stat()
+    return status.st_size, status.st_mtime_ns
+
+
+def model_digest(path: str | Path) -> str:
+    """A file's sha256, read again when its stamp is another."""
+    return _digest(Path(path), model_stamp(path))
+
+
+@functools.lru_cache(maxsize=16)
+def _digest(path: Path, _stamp: tuple[int, int]) -> str:
+    return sha256(path)
 
 
 def _fetched(url: str, directory: Path, key: str) -> Path:

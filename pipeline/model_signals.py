@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import hashlib
 import json
 from collections.abc import Collection
 from pathlib import Path
@@ -13,8 +12,10 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from filters.models.classifier import Classifier, Normalisation
+from filters.models.classifier import Classifier
+from filters.models.normalisation import Normalisation
 from filters.models.perplexity import PerplexityModel
+from pipeline.model_file import model_digest, model_stamp
 from pipeline.settings.signals import ClassifierSignal, PerplexitySignal, Signals
 from pipeline.training.classifier import report_path
 
@@ -65,12 +66,12 @@ def model_batch(texts: pa.StringArray, signals: Signals) -> dict[str, pa.Array]:
     for classifier in signals.classifiers:
         # Several labels of one model are one pass.
         shown = (classifier.model, Normalisation(classifier.lowercase, classifier.characters))
-        model = _classifier(*shown, _stamp(classifier.model))
+        model = _classifier(*shown, model_stamp(classifier.model))
         if shown not in scored:
             scored[shown] = model.probabilities(texts)
         columns[column_of(classifier)] = pa.array(scored[shown][:, _label_number(classifier, model)])
     if signals.perplexity:
-        columns["perplexity"] = pa.array(_perplexity(signals.perplexity.model, _stamp(signals.perplexity.model)).perplexity(texts))
+        columns["perplexity"] = pa.array(_perplexity(signals.perplexity.model, model_stamp(signals.perplexity.model)).perplexity(texts))
     return columns
 
 
@@ -79,19 +80,13 @@ def load_models(signals: Signals) -> None:
     model_batch(pa.array(["text"]), signals)
 
 
-def _stamp(path: str) -> tuple[int, int]:
-    """Of a file: a process that goes on after its model was trained anew must not keep the old one."""
-    status = Path(path).stat()
-    return status.st_size, status.st_mtime_ns
-
-
 @functools.lru_cache(maxsize=8)
-def _classifier(path: str, normalisation: Normalisation, _version: tuple[int, int]) -> Classifier:
+def _classifier(path: str, normalisation: Normalisation, _stamp: tuple[int, int]) -> Classifier:
     return Classifier.load(path, normalisation)
 
 
 @functools.lru_cache(maxsize=1)
-def _perplexity(path: str, _version: tuple[int, int]) -> PerplexityModel:
+def _perplexity(path: str, _stamp: tuple[int, int]) -> PerplexityModel:
     return PerplexityModel.load(path)
 
 
@@ -108,16 +103,10 @@ def _checked_digest(key: str, setting: ClassifierSignal | PerplexitySignal) -> s
     path = Path(setting.model)
     if not path.is_file():
         raise ValueError(f"{key}: {setting.model!r} is no file; give the path of a model")
-    digest = _sha256(path, _stamp(setting.model))
+    digest = model_digest(path)
     if setting.sha256 not in {None, digest}:
         raise ValueError(f"{key}: {setting.model!r} has sha256 {digest}, not {setting.sha256}; give the right file, or its sha256")
     return digest
-
-
-@functools.lru_cache(maxsize=16)
-def _sha256(path: Path, _version: tuple[int, int]) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _check_normalisation(classifier: ClassifierSignal) -> None:

@@ -18,9 +18,8 @@ from filters.url_rules import registered_domain
 from pipeline.config import Config
 from pipeline.decisions.contamination import MATCHES_COLUMN, in_use
 from pipeline.evaluation_sets import evaluation_index, evaluation_settings, word_counts, word_list_columns, word_list_settings
-from pipeline.model_file import model_file
+from pipeline.model_file import model_digest, model_file, model_stamp
 from pipeline.model_signals import load_models, model_batch, model_columns, model_settings
-from pipeline.run import sha256
 from pipeline.schema import DOCUMENT_ID, REPLACED
 from pipeline.sources.opt_out import OPT_OUTS
 from pipeline.sources.records import Document
@@ -61,7 +60,7 @@ def signals_settings(config: Config) -> list[Any]:
     """Every setting that decides a signal, for the fingerprint of extract."""
     dedup = config.dedup
     return [
-        sha256(language_file(config)),
+        model_digest(language_file(config)),
         dedup.ngram,
         dedup.bands,
         dedup.rows,
@@ -164,13 +163,14 @@ def language_model(config: Config) -> LanguageModel:
     Raises:
         ValueError: it is not there, cannot be fetched, or is no fastText classifier.
     """
-    return _loaded(config.signals.language_model, config.directory, config.signals.language_model_sha256)
+    path = language_file(config)
+    return _loaded(path, model_stamp(path))
 
 
 @functools.lru_cache(maxsize=2)
-def _loaded(name: str, directory: Path, wanted: str | None) -> LanguageModel:
+def _loaded(path: Path, _stamp: tuple[int, int]) -> LanguageModel:
     """One copy for each process: lid.176.ftz takes 0.05 s and 16 MB; a model of 1.6 GB is mapped and shared."""
-    return LanguageModel.load(model_file(name, directory, wanted))
+    return LanguageModel.load(path)
 
 
 def compile_kernels(config: Config) -> None:

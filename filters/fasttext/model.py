@@ -61,6 +61,8 @@ class FastTextModel:
         self, data: npt.NDArray[np.uint8], starts: npt.NDArray[np.int64], ends: npt.NDArray[np.int64]
     ) -> npt.NDArray[np.float32]:
         """The same for the texts `data[start:end]` of UTF-8."""
+        data = data.view()
+        data.setflags(write=False)  # or the kernel would be compiled once for each kind
         scores = np.empty((len(starts), len(self.labels)), np.float32)
         rows = np.empty(len(starts), np.int64)
         score_all(data, starts, ends, self.network, self.loss, self.weights, self.children, scores, rows)

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from filters.kernel import kernel
-from filters.unicode import CODE_POINTS, DIGIT, KIND, SPACE, SYMBOL, classes, code_point, lower
+from filters.unicode import CODE_POINTS, DIGIT, KIND, SPACE, SYMBOL, classes, code_point, lower, write_code_point
 
 PREFIX, SAMPLES, SAMPLE = 512, 4, 128  # bytes of UTF-8
 WHOLE = PREFIX + SAMPLES * SAMPLE
@@ -103,7 +103,7 @@ def _copy_letters(data, at, end, most, kinds, lowered, found, begin, to):  # typ
         if point in (0x27, 0x2019, 0x2D):
             kept = to > word  # within a word or at its end
         if kept:
-            to = _write(found, to, lowered[point])
+            to = write_code_point(found, to, lowered[point])
             at += size
             continue
         address = point == 0x40 or (point == 0x3A and at + 2 < end and data[at + 1] == 0x2F and data[at + 2] == 0x2F)
@@ -123,20 +123,3 @@ def _copy_letters(data, at, end, most, kinds, lowered, found, begin, to):  # typ
         found[to] = 0x20
         to += 1
     return to
-
-
-@kernel
-def _write(found, to, point):  # type: ignore[no-untyped-def]
-    """A code point as UTF-8."""
-    if point < 0x80:
-        found[to] = point
-        return to + 1
-    if point < 0x800:
-        found[to], found[to + 1] = 0xC0 | (point >> 6), 0x80 | (point & 0x3F)
-        return to + 2
-    if point < 0x10000:
-        found[to], found[to + 1], found[to + 2] = 0xE0 | (point >> 12), 0x80 | ((point >> 6) & 0x3F), 0x80 | (point & 0x3F)
-        return to + 3
-    found[to], found[to + 1] = 0xF0 | (point >> 18), 0x80 | ((point >> 12) & 0x3F)
-    found[to + 2], found[to + 3] = 0x80 | ((point >> 6) & 0x3F), 0x80 | (point & 0x3F)
-    return to + 4

@@ -1,85 +1,25 @@
-"""fastText classifiers of texts: how a text is shown to one, training, and the probability of a label as a signal.
+"""fastText classifiers of texts: the probability of a label as a signal.
 
-Quality, domain, sentiment and toxicity differ in nothing but their labels. `DCLM` follows the recipe of DCLM (Li et al. 2024,
-arXiv:2406.11794), good text against random web pages by words and pairs of words: lr 0.1, dim 100, epoch 5 and minCount 1 are those of
-baselines/train_fasttext_classifier.py in mlfoundations/dclm, 2,000,000 buckets fastText's own. That script leaves wordNgrams at 1; the
-model that DCLM published says 'bigram' in its name (openhermes_reddit_eli5_vs_rw_v2_bigram_200k_train), so it is 2 here.
+Quality, domain, sentiment and toxicity differ in nothing but their labels. Scored by `filters.fasttext`, which checks a file before it is
+believed and maps it: processes share a model of 800 MB. fastText's own loader trusts every count of a file. Training is in
+`filters.models.classifier_training`.
 """
 
 from __future__ import annotations
 
-import ctypes
-import tempfile
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import xxhash
 
-PREFIX = "__label__"
-_SENTENCE_END = "</s>"  # fastText's own word for the end of a line; a text that holds it would be read as two
-_SAMPLES = 4
-_LEAST_VALUES = 1 << 16  # smaller blocks may come from glibc's per-thread cache, which M_PERTURB does not reach
-_PERTURB = -6  # M_PERTURB of malloc.h
+from filters.fasttext.model import FastTextModel
+from filters.models.normalisation import AS_WRITTEN, Normalisation
+from filters.text import bytes_and_offsets
 
-
-@dataclass(frozen=True, slots=True)
-class Normalisation:
-    """How a text is shown to a classifier; the same in training and in use, or scores mean nothing."""
-
-    lowercase: bool = False
-    """`str.lower`. DCLM leaves case as it is."""
-    characters: int = 4000
-    """At most so many: of a longer text its first half as many, and four samples of an eighth spread evenly over the rest. 0: all of it."""
-
-    def line(self, text: str) -> str:
-        """A text on one line, its runs of blanks made one. What fastText would take for a label or the end of a line becomes a blank."""
-        if 0 < self.characters < len(text):
-            prefix, sample = self.characters // 2, self.characters // (2 * _SAMPLES)
-            step = (len(text) - prefix) // _SAMPLES
-            text = " ".join([text[:prefix], *(text[prefix + k * step :][:sample] for k in range(_SAMPLES))])
-        if self.lowercase:
-            text = text.lower()
-        # By a blank, not by nothing: what is left and right of it could make up another one.
-        text = text.replace(PREFIX, " ").replace(_SENTENCE_END, " ").replace("\0", " ")
-        return " ".join(text.encode("utf-8", "replace").decode("utf-8").split())
-
-
-AS_WRITTEN = Normalisation()
-
-
-@dataclass(frozen=True, slots=True)
-class FastTextSettings:
-    """Hyperparameters by fastText's meanings. One thread always, so that equal lines in equal order give equal bytes."""
-
-    word_ngrams: int = 2
-    dimensions: int = 100
-    epochs: int = 0
-    """Passes over the texts; 0: as many as `epochs_for` says."""
-    learning_rate: float = 0.1
-    minimum_count: int = 1
-    """Words that occur less often are left out."""
-    buckets: int = 2_000_000
-    """Rows that n-grams of two words and more share by hash. A model takes (words + buckets) x dimensions x 4 bytes."""
-    seed: int = 0
-
-
-DEFAULT = FastTextSettings()
-DCLM = FastTextSettings(epochs=5)
-
-
-def epochs_for(texts: int) -> int:
-    """5 from 40,000 texts on, as DCLM for 400,000; for fewer as many as show 200,000 in all, up to 50.
-
-    With 5 a classifier of few texts has hardly begun: of 2,400 sentences of three domains it knew 67 % held out, with 50 passes 97 %; of
-    3,900 tweets ROC area was 0.924 and 0.948.
-    """
-    return min(50, max(5, 200_000 // max(1, texts)))
+Scores = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,172 +29,35 @@ class Classifier:
     labels: tuple[str, ...]
     """Without fastText's prefix, sorted."""
     normalisation: Normalisation
-    _model: Any
+    _model: FastTextModel
 
     @classmethod
     def load(cls, path: str | Path, normalisation: Normalisation = AS_WRITTEN) -> Classifier:
-        """Load a model, plain (.bin) or quantised (.ftz).
+        """Load a model, plain (.bin) or quantised (.ftz). A plain one is mapped: write another over it by renaming, not in place.
 
         Raises:
-            ValueError: there is no such file, or it is no fastText classifier.
+            ValueError: there is no such file, it is damaged, or it is no fastText classifier.
         """
         if not Path(path).is_file():
             raise ValueError(f"{str(path)!r} is no file; give the path of a fastText classifier, such as `curate train-classifier` writes")
-        from fasttext.FastText import _FastText
+        model = FastTextModel.load(path)
+        return cls(tuple(sorted(model.labels)), normalisation, model)
 
-        try:
-            model = _FastText(model_path=str(path))
-            labels = tuple(sorted(label.removeprefix(PREFIX) for label in model.get_labels()))
-        except (ValueError, RuntimeError, MemoryError) as error:
-            raise ValueError(f"{str(path)!r} is no fastText classifier: {error}") from error
-        return cls(labels, normalisation, model)
-
-    def probabilities(self, texts: pa.StringArray | Sequence[str | None]) -> npt.NDArray[np.float32]:
-        """The probability of every label for each text.
+    def probabilities(self, texts: pa.StringArray | pa.LargeStringArray) -> Scores:
+        """The probability of every label for each text, as fastText gives it; no Python string is made of a text.
 
         Returns:
             float32 [texts, labels], in the order of `labels`; rows of NaN for texts without a word. A text's row depends on it alone.
         """
-        values = texts.to_pylist() if isinstance(texts, pa.Array) else texts
-        return self.line_probabilities([self.normalisation.line(text or "") for text in values])
+        lines, bounds = self.normalisation.lines(*bytes_and_offsets(texts))
+        return self._scores(lines, bounds)
 
-    def line_probabilities(self, lines: Sequence[str]) -> npt.NDArray[np.float32]:
+    def line_probabilities(self, lines: Sequence[str]) -> Scores:
         """The same for texts that are on one line already, as `Normalisation.line` makes them."""
-        found = np.full((len(lines), len(self.labels)), np.nan, np.float32)
-        judged = [row for row, line in enumerate(lines) if line]
-        if judged:
-            column = {PREFIX + label: number for number, label in enumerate(self.labels)}
-            names, scores = self._model.f.multilinePredict([lines[row] + "\n" for row in judged], len(self.labels), 0.0, "strict")
-            for row, labels, values in zip(judged, names, scores, strict=True):
-                if labels:
-                    found[row] = 0
-                for label, value in zip(labels, values, strict=True):
-                    found[row, column[label]] = min(1.0, value)  # the softmax table of a quantised model can give a little over 1
-        return found
+        return self._scores(*bytes_and_offsets(pa.array(lines, pa.large_string())))
 
-    def save(self, path: Path) -> None:
-        """Write the model; the normalisation is not in it."""
-        self._model.save_model(str(path))
-
-    def quantise(self, rows: int = 100_000) -> None:
-        """Make the model small, in place: the `rows` words and n-grams of the largest vectors stay, in a byte for each two dimensions.
-
-        Takes about a minute at 100 dimensions, on any number of rows above 65,536; 100,000 rows give 6 MB.
-        """
-        self._model.quantize(cutoff=rows, retrain=False, qnorm=False, thread=1, verbose=0)
-
-
-def train(examples: Iterable[tuple[str, str]], normalisation: Normalisation, settings: FastTextSettings = DEFAULT) -> Classifier:
-    """Learn from (label, line) pairs, the lines made by `normalisation`, in the order in which the examples come.
-
-    The order should be mixed, as by `mixed`: fastText goes through it once an epoch.
-
-    Equal examples in equal order give equal bytes on Linux with glibc; elsewhere see `_zeroed_memory`.
-
-    Raises:
-        ValueError: fewer than two labels, too small a model, or no word that occurs `minimum_count` times, or fastText refuses.
-    """
-    import fasttext
-
-    if settings.buckets * settings.dimensions < _LEAST_VALUES:
-        least = -(-_LEAST_VALUES // settings.dimensions)
-        raise ValueError(f"{settings.buckets} buckets of {settings.dimensions} dimensions are too few; give {least} buckets at least")
-    labels, count = set(), 0
-    with tempfile.TemporaryDirectory(prefix="curate-classifier-") as folder:
-        file = Path(folder, "lines.txt")
-        with file.open("w", encoding="utf-8", newline="\n") as lines:
-            for label, line in examples:
-                labels.add(label)
-                count += 1
-                lines.write(f"{PREFIX}{label} {line}\n")
-        if len(labels) < 2:
-            raise ValueError(f"a classifier needs texts of two labels at least; there are {', '.join(map(repr, sorted(labels))) or 'none'}")
-        try:
-            with _zeroed_memory():
-                model = fasttext.train_supervised(
-                    str(file),
-                    wordNgrams=settings.word_ngrams,
-                    dim=settings.dimensions,
-                    epoch=settings.epochs or epochs_for(count),
-                    lr=settings.learning_rate,
-                    minCount=settings.minimum_count,
-                    bucket=settings.buckets,
-                    seed=settings.seed,
-                    label=PREFIX,
-                    thread=1,
-                    verbose=0,
-                )
-        except (ValueError, RuntimeError, MemoryError) as error:
-            advice = "; lower the learning rate" if "NaN" in str(error) else ""
-            raise ValueError(f"fastText cannot learn from these texts: {error}{advice}") from error
-    if not set(model.get_words()) - {_SENTENCE_END}:
-        raise ValueError(f"no word of these texts occurs {settings.minimum_count} times; give more texts or a smaller --minimum-count")
-    return Classifier(tuple(sorted(labels)), normalisation, model)
-
-
-@contextmanager
-def _zeroed_memory() -> Iterator[None]:
-    """Have glibc give memory that is zero (mallopt(3), M_PERTURB: the complement of the value).
-
-    With one thread fastText sets the first tenth of its matrix and takes the rest as the memory is (facebookresearch/fastText issue 1061):
-    after other work in the same process that gave other models from equal texts, or "Encountered NaN".
-    """
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", lambda *_: 0)
-    mallopt(_PERTURB, 0xFF)
-    try:
-        yield
-    finally:
-        mallopt(_PERTURB, 0)
-
-
-def line_digest(line: str, seed: int = 0) -> tuple[int, int]:
-    """The two 64-bit halves of a line's xxh3-128: one says on which side of a split it stands, the other its place in the order."""
-    return divmod(xxhash.xxh3_128_intdigest(line.encode(), seed=seed), 1 << 64)
-
-
-def fold_of(line: str, folds: int, seed: int = 0) -> int:
-    """The fold of a line, 0 to folds - 1; equal lines share one."""
-    return line_digest(line, seed)[0] * folds >> 64
-
-
-def mixed(examples: Iterable[tuple[str, str]], seed: int = 0) -> list[tuple[str, str]]:
-    """(label, line) pairs in an order that depends on the lines alone."""
-    return sorted(examples, key=lambda example: (line_digest(example[1], seed)[1], example[1], example[0]))
-
-
-def out_of_fold(
-    texts: Sequence[str],
-    labels: Sequence[str],
-    wanted: str,
-    *,
-    folds: int = 10,
-    normalisation: Normalisation = AS_WRITTEN,
-    settings: FastTextSettings = DEFAULT,
-) -> npt.NDArray[np.float32]:
-    """The probability of a label for each text, by a model that has not seen the text nor any equal one.
-
-    Args:
-        texts: of any number; equal ones stand in one fold and teach once.
-        labels: of each text.
-        wanted: the label whose probability is asked.
-        folds: models that are trained, each without its fold.
-        normalisation: how texts are shown.
-        settings: `seed` also decides the folds.
-
-    Returns:
-        float32 [texts].
-
-    Raises:
-        ValueError: `wanted` is not among the labels, or what is left beside a fold has one label only.
-    """
-    if wanted not in labels:
-        raise ValueError(f"{wanted!r} is not a label of these texts; they have {', '.join(map(repr, sorted(set(labels))))}")
-    lines = [normalisation.line(text) for text in texts]
-    fold = [fold_of(line, folds, settings.seed) for line in lines]
-    scores = np.full(len(lines), np.nan, np.float32)
-    for held_out in sorted(set(fold)):
-        taught = {(label, line) for label, line, number in zip(labels, lines, fold, strict=True) if number != held_out and line}
-        model = train(mixed(taught, settings.seed), normalisation, settings)
-        rows = [row for row, number in enumerate(fold) if number == held_out]
-        scores[rows] = model.line_probabilities([lines[row] for row in rows])[:, model.labels.index(wanted)]
-    return scores
+    def _scores(self, lines: npt.NDArray[np.uint8], bounds: npt.NDArray[np.int64]) -> Scores:
+        scores = self._model.score_spans(lines, bounds[:-1], bounds[1:])
+        # Zeros: of a text no part of which is in the model.
+        scores[(np.diff(bounds) == 0) | ~scores.any(axis=1)] = np.nan
+        return scores[:, [self._model.labels.index(label) for label in self.labels]]

@@ -19,8 +19,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from filters.models.classifier import AS_WRITTEN, DEFAULT, Classifier, FastTextSettings, Normalisation, epochs_for, train
+from filters.models.classifier import Classifier
+from filters.models.classifier_training import DEFAULT, FastTextSettings, epochs_for, train
 from filters.models.held_out import evaluate
+from filters.models.normalisation import AS_WRITTEN, Normalisation
 from pipeline.training.labelled_texts import AS_LINES, Order, Read, Reading, Spool, texts_of
 
 BATCH = 1000
@@ -80,9 +82,9 @@ def train_classifier(
         if quantise:
             told("quantising")
             model.quantise()
-        scores, truth = _scored(model, names, spool, order, np.flatnonzero(aside))
-    temporary = output.with_name(f".{output.name}.part")
-    model.save(temporary)
+        temporary = output.with_name(f".{output.name}.part")
+        model.save(temporary)
+        scores, truth = _scored(Classifier.load(temporary, normalisation), names, spool, order, np.flatnonzero(aside))
     report = {
         "labels": _counts(names, read, order, aside),
         "contradictory": len(order.contradictory),

@@ -11,6 +11,7 @@ from filters.language.identify import bundled_model
 from pipeline.config import Config
 from pipeline.model_file import model_file
 from pipeline.signals import language_model, signals_settings
+from tests.filters.fasttext import models as fasttext_models
 
 
 class Quiet(SimpleHTTPRequestHandler):
@@ -67,3 +68,21 @@ def test_extract_depends_on_the_model_s_content(tmp_path):
     before = signals_settings(asked)
     model.write_bytes(bundled_model().read_bytes() + b"more")
     assert signals_settings(asked) != before
+
+
+def test_a_replaced_model_answers_in_the_same_process(tmp_path):
+    model, other = tmp_path / "model.ftz", tmp_path / "other.ftz"
+    model.write_bytes(bundled_model().read_bytes())
+    asked = config(tmp_path, language_model=str(model))
+    first = language_model(asked)
+    assert language_model(asked) is first
+    assert len(first.labels) == 176
+    other.write_bytes(fasttext_models.model("softmax"))
+    other.replace(model)
+    assert len(language_model(asked).labels) == 6
+    checked = config(tmp_path, language_model=str(model), language_model_sha256=hashlib.sha256(model.read_bytes()).hexdigest())
+    language_model(checked)
+    model.unlink()
+    model.write_bytes(bundled_model().read_bytes())
+    with pytest.raises(ValueError, match="has the sha256"):
+        language_model(checked)

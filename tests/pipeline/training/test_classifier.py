@@ -17,11 +17,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from filters.decide import decide
-from filters.models.classifier import Classifier, FastTextSettings, Normalisation
+from filters.models.classifier import Classifier
+from filters.models.classifier_training import FastTextSettings
+from filters.models.normalisation import Normalisation
 from filters.models.perplexity import PerplexityModel
-from filters.presets import Bound, Preset
 from pipeline.config import load
+from pipeline.decisions.ledger import find_run
+from pipeline.decisions.what_if import what_if
 from pipeline.model_signals import load_models, model_columns, model_settings
 from pipeline.run import Run
 from pipeline.settings.signals import ClassifierSignal, Signals
@@ -73,9 +75,8 @@ def test_the_report_is_what_the_model_does_on_the_texts_held_out(tmp_path, label
     assert {name: len(held_out & set(group)) for name, group in lines.items()} == {
         name: report["labels"][name]["held_out"] for name in ("prose", "code")
     }
-    chosen = {
-        name: model.probabilities(sorted(held_out & set(group)))[:, model.labels.index("prose")] > 0.5 for name, group in lines.items()
-    }
+    held = {name: pa.array(sorted(held_out & set(group))) for name, group in lines.items()}
+    chosen = {name: model.probabilities(group)[:, model.labels.index("prose")] > 0.5 for name, group in held.items()}
     hits, false = int(chosen["prose"].sum()), int(chosen["code"].sum())
     assert report["held_out"]["labels"]["prose"]["precision"] == pytest.approx(hits / (hits + false))
     assert report["held_out"]["labels"]["prose"]["recall"] == pytest.approx(hits / len(chosen["prose"]))
@@ -185,31 +186,48 @@ def test_from_texts_to_a_bound_that_removes(tmp_path, labelled):
     classifier = {"name": "prose", "model": str(model), "label": "prose"}
     signals = {"classifiers": [classifier, {**classifier, "name": "code", "label": "code"}], "perplexity": {"model": str(perplexity)}}
     values = {"name": "scored", "output": str(tmp_path / "runs"), "sources": [source], "signals": signals}
-    path = write_config(tmp_path / "config.yaml", {**values, "filter": {"presets": {"table": []}}})
+    own = {"own_presets": {"mine": {"prose_score": {"at_least": 0.5}}}, "presets": {"table": ["mine"]}, "guard": 1}
+    path = write_config(tmp_path / "config.yaml", {**values, "filter": own})
     config = load(path)
     run = Run(config.directory)
     assert perform(EXTRACT, run, config)
     table = pq.read_table(config.directory / "signals")
     assert [str(table.schema.field(name).type) for name in ("prose_score", "code_score", "perplexity")] == ["float"] * 3
-    by_itself = Classifier.load(model).probabilities(texts)
+    stored = pq.read_table(config.directory / "documents")["text"].combine_chunks()  # an address in them has been replaced
+    by_itself = Classifier.load(model).probabilities(stored)
     np.testing.assert_array_equal(table["code_score"].to_numpy(), by_itself[:, 0])
     np.testing.assert_array_equal(table["prose_score"].to_numpy(), by_itself[:, 1])
-    np.testing.assert_array_equal(table["perplexity"].to_numpy(), PerplexityModel.load(perplexity).perplexity(pa.array(texts)))
-    verdicts = decide(table.combine_chunks(), [Preset("mine", (Bound("prose_score", at_least=0.5),))])
-    kept = np.array(verdicts["keep"].to_pylist())
-    assert kept[:20].mean() > 0.9
-    assert kept[20:].mean() < 0.1
+    np.testing.assert_array_equal(table["perplexity"].to_numpy(), PerplexityModel.load(perplexity).perplexity(stored))
     # Nothing to do a second time; another model, and the documents are measured again.
     assert not perform(EXTRACT, run, config)
     train_classifier(labelled, model, settings=replace(SMALL, seed=1))
     assert perform(EXTRACT, run, config)
     assert pq.read_table(config.directory / "signals")["prose_score"] != table["prose_score"]
-    # The run's own documents teach, by what became of them.
+    # The bound decides, and the ledger names it.
     for stage in (FILTER, DEDUP):
         perform(stage, run, config)
+    scores = pq.read_table(config.directory / "signals")["prose_score"].to_numpy()
+    decisions = pq.read_table(config.directory / "decisions").to_pylist()
+    kept = np.array([row["stage"] != "filter" for row in decisions])
+    np.testing.assert_array_equal(kept, scores >= 0.5)
+    assert kept[:20].mean() > 0.9
+    assert kept[20:].mean() < 0.1
+    removed = [(row["rule"], row["bound"], row["value"]) for row in decisions if row["stage"] == "filter"]
+    assert removed == [("mine prose_score", ">= 0.5", score) for score in scores[~kept]]
+    # Other bounds without a text read: one moved, and one more. What they say is counted from the scores.
+    middle = float(np.median(scores[kept]))
+    moved = what_if(*find_run(config.directory, [f"filters.mine.prose_score={middle}"]))
+    assert moved["all"]["leaving"][0] == np.sum(kept & (scores < np.float32(middle))) > 0
+    assert moved["all"]["entering"][0] == 0
+    looser = what_if(*find_run(config.directory, ["filter.own_presets={mine: {code_score: {at_least: 0.5}}}"]))
+    code_scores = pq.read_table(config.directory / "signals")["code_score"].to_numpy()
+    assert looser["all"]["entering"][0] == np.sum(~kept & (code_scores >= 0.5)) > 15
+    assert looser["all"]["leaving"][0] == np.sum(kept & (code_scores < 0.5)) > 15
+    assert looser["rules"]["mine code_score"]["after"][0] == np.sum(code_scores < 0.5)
+    # The run's own documents teach, by what became of them.
     given = {"run": [f"{config.directory}:kept:rows"], "code": labelled["code"]}
     report = train_classifier(given, tmp_path / "again.bin", settings=SMALL, held_out=0)
-    assert report["labels"]["run"]["records"] == sum(pq.read_table(config.directory / "decisions")["keep"].to_pylist()) > 30
+    assert report["labels"]["run"]["records"] == sum(pq.read_table(config.directory / "decisions")["keep"].to_pylist()) > 15
     assert report["held_out"] is None
     with pytest.raises(ValueError, match="gave not one text"):
         train_classifier({**given, "run": [f"{config.directory}:all:other"]}, tmp_path / "x.bin")
