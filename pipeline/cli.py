@@ -151,7 +151,7 @@ def train_classifier(
     word_ngrams: Annotated[int, typer.Option(min=1, max=5, help="Longest run of words that is one feature.")] = 2,
     dimensions: Annotated[int, typer.Option(min=1, max=1000)] = 100,
     epochs: Annotated[int, typer.Option(min=0, help="Passes over the texts; 0: 5, and of few texts up to 50.")] = 0,
-    learning_rate: Annotated[float, typer.Option(min=1e-6)] = 0.1,
+    learning_rate: Annotated[float, typer.Option(min=0, help="0: 0.1, and 0.5 where there are few texts.")] = 0,
     minimum_count: Annotated[int, typer.Option(min=1, help="Rarer words are left out.")] = 1,
     buckets: Annotated[int, typer.Option(min=1, help="Rows for n-grams; a row takes 4 bytes a dimension.")] = 2_000_000,
     seed: int = 0,

@@ -12,7 +12,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from filters.models.classifier import Classifier
-from filters.models.classifier_training import DEFAULT, FastTextSettings, epochs_for, train
+from filters.models.classifier_training import DEFAULT, FastTextSettings, settings_for, train
 from filters.models.held_out import evaluate
 from filters.models.normalisation import AS_WRITTEN, Normalisation
 from pipeline.training.labelled_texts import AS_LINES, Order, Read, Reading, Spool, texts_of
@@ -75,8 +75,8 @@ def train_classifier(
         aside = order.held_out(held_out)
         _check_sides(names, order, aside, held_out)
         taught = np.flatnonzero(~aside)
-        settings = replace(settings, epochs=settings.epochs or epochs_for(len(taught)))
-        told(f"training on {len(taught):,} texts, {settings.epochs} epochs")
+        settings = settings_for(len(taught), settings)
+        told(f"training on {len(taught):,} texts, {settings.epochs} epochs, learning rate {settings.learning_rate:g}")
         examples = zip((names[number] for number in order.labels[taught]), spool.texts(order, taught), strict=True)
         model = train(examples, normalisation, settings)
         if quantise:

@@ -28,7 +28,7 @@ def test_a_row_for_each_web_file(tmp_path, capsys):
 
 def test_a_book_swells_in_memory_and_shows_it(tmp_path):
     (tmp_path / "small.txt").write_text(long_topics()[0][1])
-    (tmp_path / "swollen.txt.gz").write_bytes(gzip.compress(b"A line of a very long book.\n" * 700_000))
+    (tmp_path / "swollen.txt.gz").write_bytes(gzip.compress(b"A line of a very long book.\n" * 700_000, mtime=0))
     large, small = sorted(inputs.rows("books", tmp_path), key=lambda row: -row.peak_bytes)
     assert (large.name, large.records, small.documents) == ("swollen.txt.gz", 1, 1)
     assert large.peak_bytes > 20_000_000 > small.peak_bytes

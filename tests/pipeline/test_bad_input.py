@@ -52,7 +52,7 @@ def test_files_that_are_not_what_they_seem(tmp_path: Path) -> None:
         "empty_rows": ("table", "empty.jsonl", b""),
         "truncated": ("web", "truncated.warc.gz", whole[:-200]),
         "text_named_gzip": ("web", "text.warc.gz", b"this is not gzip\n" * 10),
-        "gzip_of_text": ("web", "gzip-of-text.warc.gz", gzip.compress(b"this is not WARC\n" * 10)),
+        "gzip_of_text": ("web", "gzip-of-text.warc.gz", gzip.compress(b"this is not WARC\n" * 10, mtime=0)),
         "text_as_rows": ("table", "text.jsonl.gz", b"this is not gzip\n" * 10),
         "broken_line": ("table", "rows.jsonl", b'{"text": "one good line of text"}\n{"text": \n{"text": "and another good line"}\n'),
         "invalid_utf8": ("table", "invalid.jsonl", b'{"text": "caf\xe9"}\n{"text": "good"}\n'),

@@ -114,7 +114,11 @@ def test_slow_huge_and_foreign_answers(site, tmp_path):
     site.pages["/huge"] = (200, {"Content-Type": "text/html"}, b"<p>" + b"word " * 400_000)
     site.pages["/image"] = (200, {"Content-Type": "image/png"}, b"\x89PNG" * 100_000)
     site.pages["/cut"] = (200, {"Content-Type": "text/html", "X-Cut": "1000"}, b"<html>" + b"text " * 1000)
-    site.pages["/zip"] = (200, {"Content-Type": "text/html", "Content-Encoding": "gzip"}, gzip.compress(b"<html><a href=/inside>x</a>"))
+    site.pages["/zip"] = (
+        200,
+        {"Content-Type": "text/html", "Content-Encoding": "gzip"},
+        gzip.compress(b"<html><a href=/inside>x</a>", mtime=0),
+    )
     site.html("/inside", "found")
     pages, refused, _file = crawl(site, tmp_path, timeout_s=0.5, max_bytes=100_000)
     found = {page.url.removeprefix(site.url): page for page in pages}

@@ -70,14 +70,14 @@ def test_the_stamp_changes_with_the_content(folder):
 
 def test_a_list_of_paths(folder, tmp_path):
     listing = tmp_path / "warc.paths.gz"
-    listing.write_bytes(gzip.compress(f"b/2.txt\n\n{folder}/a.txt\n".encode()))
+    listing.write_bytes(gzip.compress(f"b/2.txt\n\n{folder}/a.txt\n".encode(), mtime=0))
     assert names(list_inputs([str(listing)], path_prefix=f"{folder}/")) == ["2.txt", "a.txt"]
 
 
 def test_what_cannot_be_read_is_said_in_one_line(folder, tmp_path):
     os.mkfifo(tmp_path / "pipe")
-    (tmp_path / "empty.paths.gz").write_bytes(gzip.compress(b""))
-    (tmp_path / "cut.paths.gz").write_bytes(gzip.compress(random.Random(0).randbytes(1000).hex().encode())[:-20])
+    (tmp_path / "empty.paths.gz").write_bytes(gzip.compress(b"", mtime=0))
+    (tmp_path / "cut.paths.gz").write_bytes(gzip.compress(random.Random(0).randbytes(1000).hex().encode(), mtime=0)[:-20])
     for pattern, words in [
         (f"{folder}/none.txt", "does not exist"),
         (f"{folder}/*.parquet", "matches no file"),
@@ -155,8 +155,8 @@ def test_truncation_delivers_the_beginning_then_says_where(tmp_path, kind):
 
 
 def test_corrupt_gzip_after_good_members(tmp_path):
-    good = gzip.compress(b"first\n")
-    bad = bytearray(gzip.compress(random.Random(0).randbytes(50_000)))
+    good = gzip.compress(b"first\n", mtime=0)
+    bad = bytearray(gzip.compress(random.Random(0).randbytes(50_000), mtime=0))
     bad[30_000] ^= 0xFF
     (tmp_path / "bad.gz").write_bytes(good + bytes(bad))
     read, damage = drained(tmp_path / "bad.gz")
@@ -183,7 +183,7 @@ def test_a_bomb_is_defused(tmp_path, kind):
 
 
 def test_a_long_line_comes_in_pieces(tmp_path):
-    (tmp_path / "line.gz").write_bytes(gzip.compress(b"x" * 4_000_000 + b"\nend"))
+    (tmp_path / "line.gz").write_bytes(gzip.compress(b"x" * 4_000_000 + b"\nend", mtime=0))
     with open_decompressed(str(tmp_path / "line.gz")) as stream:
         assert len(stream.readline(1_000_000)) == 1_000_000
         assert stream.readline() == b"x" * 3_000_000 + b"\n"
@@ -191,5 +191,5 @@ def test_a_long_line_comes_in_pieces(tmp_path):
 
 
 def test_decompressed_is_a_file_for_others(tmp_path):
-    stream = Decompressed(io.BytesIO(gzip.compress("zwölf\n".encode())))
+    stream = Decompressed(io.BytesIO(gzip.compress("zwölf\n".encode(), mtime=0)))
     assert io.TextIOWrapper(stream, "utf-8").read() == "zwölf\n"

@@ -106,14 +106,14 @@ def test_a_paper_is_its_text_with_maths_as_latex_and_macros_expanded():
 
 
 def test_a_single_file_of_arxiv_is_a_book(tmp_path):
-    (tmp_path / "1234.5678.gz").write_bytes(gzip.compress(PAPER.encode("latin-1")))
+    (tmp_path / "1234.5678.gz").write_bytes(gzip.compress(PAPER.encode("latin-1"), mtime=0))
     (paper,) = read(tmp_path).values()
     assert isinstance(paper, Document)
     assert paper.text == TEXT.removesuffix("\n\nFrom a part.")
     assert (paper.title, paper.author, paper.stated_language) == ("On the Möbius function", "José A. García; Łukasz B.", "ngerman")
 
 
-@pytest.mark.parametrize("pack", [lambda files: gzip.compress(tar(files)), tar, zipped], ids=["tar.gz", "tar", "zip"])
+@pytest.mark.parametrize("pack", [lambda files: gzip.compress(tar(files), mtime=0), tar, zipped], ids=["tar.gz", "tar", "zip"])
 def test_a_source_archive_is_one_record_per_paper(tmp_path, pack):
     files = {
         "src/ms.tex": PAPER.encode(),
@@ -161,9 +161,9 @@ def test_parts_lie_beside_the_document_that_takes_them_in(tmp_path):
 
 
 def test_the_bulk_archives_of_arxiv_hold_an_archive_per_paper(tmp_path):
-    inner = gzip.compress(tar({"ms.tex": PAPER.encode(), "parts/more.tex": MORE.encode()}))
-    single = gzip.compress(b"\\documentstyle{a}\\begin{document}Old.\\end{document}")
-    other = gzip.compress(tar({"a.txt": b"no paper"}))
+    inner = gzip.compress(tar({"ms.tex": PAPER.encode(), "parts/more.tex": MORE.encode()}), mtime=0)
+    single = gzip.compress(b"\\documentstyle{a}\\begin{document}Old.\\end{document}", mtime=0)
+    other = gzip.compress(tar({"a.txt": b"no paper"}), mtime=0)
     (tmp_path / "in").mkdir()
     (tmp_path / "in" / "bulk.tar").write_bytes(tar({"1901/1.gz": inner, "1901/2.gz": single, "1901/3.gz": other}))
     found = read(tmp_path / "in")

@@ -36,7 +36,7 @@ CREDENTIALS = {
 }
 ROOT = Path(__file__).parents[3]
 draw = random.Random(3)
-ARCHIVE = b"".join(gzip.compress(record(number, draw.randbytes(draw.randrange(100, 30_000)))) for number in range(200))
+ARCHIVE = b"".join(gzip.compress(record(number, draw.randbytes(draw.randrange(100, 30_000))), mtime=0) for number in range(200))
 
 
 @pytest.fixture(scope="module")

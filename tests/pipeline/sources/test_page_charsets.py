@@ -39,7 +39,7 @@ def page_text(charset: str, *, header: str = "", meta: str = "", mark: bytes = b
     body = mark + html.encode(charset)
     message = f"HTTP/1.1 200 OK\r\nContent-Type: text/html{header and f'; charset={header}'}\r\n\r\n".encode() + body
     head = f"WARC/1.0\r\nWARC-Type: response\r\nWARC-Target-URI: http://a.example/\r\nContent-Length: {len(message)}\r\n\r\n".encode()
-    (record,) = read_records(io.BytesIO(gzip.compress(head + message + b"\r\n\r\n")), Tally(), 1 << 20)
+    (record,) = read_records(io.BytesIO(gzip.compress(head + message + b"\r\n\r\n", mtime=0)), Tally(), 1 << 20)
     assert isinstance(record, WebRecord)
     document = page_document(record, Extract(), SOURCE)
     assert isinstance(document, Document), document

@@ -63,8 +63,8 @@ def test_a_page_becomes_a_document():
         (record(b"<html>" + b"<p>x" * 120_000), "page too complex"),
         (record(b"<html>" + b"<b>" * 300_000 + b"</b>" * 120_000), "page too complex"),
         (record(b"<html>" + bytes(range(128, 256)) * 100, content_type="text/html; charset=euc-jp"), "charset"),
-        (record(gzip.compress(ARTICLE), content_encoding="gzip"), None),
-        (record(gzip.compress(bytes(5_000_000)), content_encoding="gzip"), "record too long"),
+        (record(gzip.compress(ARTICLE, mtime=0), content_encoding="gzip"), None),
+        (record(gzip.compress(bytes(5_000_000), mtime=0), content_encoding="gzip"), "record too long"),
         (record(ARTICLE, content_encoding="rot13"), "content encoding"),
     ],
 )

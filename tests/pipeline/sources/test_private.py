@@ -89,7 +89,7 @@ def run(tmp_path_factory):
     (folder / "code").mkdir()
     (folder / "code" / "a.py").write_text(f'"""{VALUES["email"]}"""\nkey = "{KEY}"\n')
     rows = [json.dumps({"text": TEXT, "id": 1}), '{"text": "' + VALUES["email"]]
-    (folder / "rows.jsonl.gz").write_bytes(gzip.compress("\n".join(rows).encode()))
+    (folder / "rows.jsonl.gz").write_bytes(gzip.compress("\n".join(rows).encode(), mtime=0))
     paths = {"web": "a.warc.gz", "book": "book.txt", "code": "code", "table": "rows.jsonl.gz"}
     values = {
         "name": "run",

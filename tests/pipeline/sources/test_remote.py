@@ -248,7 +248,7 @@ def test_an_empty_file(objects):
 
 
 def test_a_list_of_urls(objects):
-    objects.files["/warc.paths.gz"] = gzip.compress(f"file\n{objects.url}/file\n".encode())
+    objects.files["/warc.paths.gz"] = gzip.compress(f"file\n{objects.url}/file\n".encode(), mtime=0)
     (found,) = list_inputs([f"{objects.url}/warc.paths.gz"], path_prefix=f"{objects.url}/")
     assert (found.path, found.bytes) == (f"{objects.url}/file", len(DATA))
 
@@ -257,7 +257,7 @@ def test_a_list_of_urls(objects):
 def archive() -> bytes:
     """A WARC of 6 MB, gzip per record."""
     draw = random.Random(5)
-    return b"".join(gzip.compress(record(number, draw.randbytes(draw.randrange(100, 30_000)))) for number in range(400))
+    return b"".join(gzip.compress(record(number, draw.randbytes(draw.randrange(100, 30_000))), mtime=0) for number in range(400))
 
 
 def urls(path: str, begin: int = 0, end: int | None = None, stamp: str | None = None) -> list[tuple[str, int, int]]:
@@ -300,7 +300,7 @@ def test_a_range_of_another_version_is_refused(objects, archive):
         urls(f"{objects.url}/a.warc.gz", 1_000_000, 2_000_000, stamp='"v0"')
 
 
-@pytest.mark.parametrize("packed", [b"".join, lambda parts: gzip.compress(b"".join(parts))])
+@pytest.mark.parametrize("packed", [b"".join, lambda parts: gzip.compress(b"".join(parts), mtime=0)])
 def test_what_cannot_be_entered_is_read_by_the_first_range(objects, packed):
     objects.files["/a.warc"] = packed([record(number, random.Random(number).randbytes(20_000)) for number in range(30)])
     size = len(objects.files["/a.warc"]) // 3 + 1

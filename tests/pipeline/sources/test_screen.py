@@ -130,7 +130,7 @@ def test_lists_are_files_folders_and_compressed(tmp_path):
     ):
         (ut1 / category).mkdir(parents=True, exist_ok=True)
         data = text.encode()
-        (ut1 / category / name).write_bytes(gzip.compress(data) if name.endswith(".gz") else data)
+        (ut1 / category / name).write_bytes(gzip.compress(data, mtime=0) if name.endswith(".gz") else data)
     (tmp_path / "mine.txt").write_bytes(b"four.example")
     asked = Screen(urls=UrlScreen(block_lists=(str(ut1), str(tmp_path / "mine.txt"))))
     urls = ["http://one.example/", "http://two.example/x", "http://three.example/", "http://four.example/", "http://two.example/y"]
@@ -153,7 +153,10 @@ def test_a_list_of_endless_lines_is_read_in_bounded_memory(tmp_path):
     [
         (lambda folder: folder / "nowhere", "nowhere"),
         (lambda folder: folder, "no files named `domains` or `urls`"),
-        (lambda folder: (folder / "list.gz").write_bytes(gzip.compress(b"one.example\n" * 9999)[:-9]) and folder / "list.gz", "truncated"),
+        (
+            lambda folder: (folder / "list.gz").write_bytes(gzip.compress(b"one.example\n" * 9999, mtime=0)[:-9]) and folder / "list.gz",
+            "truncated",
+        ),
         (lambda folder: (folder / "prose").write_text("some words\nof prose\n") and folder / "prose", "is no list"),
         (lambda _folder: "https://lists.example/adult", "is remote"),
     ],

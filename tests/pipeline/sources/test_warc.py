@@ -96,8 +96,8 @@ def test_known_files(shared_data, name, expected):
 
 PACKED = {
     "plain": b"".join,
-    "gzip per record": lambda parts: b"".join(gzip.compress(part) for part in parts),
-    "one gzip": lambda parts: gzip.compress(b"".join(parts)),
+    "gzip per record": lambda parts: b"".join(gzip.compress(part, mtime=0) for part in parts),
+    "one gzip": lambda parts: gzip.compress(b"".join(parts), mtime=0),
     "zstd per record": lambda parts: b"".join(zstandard.compress(part) for part in parts),
     "one zstd": lambda parts: zstandard.compress(b"".join(parts)),
 }
@@ -175,7 +175,7 @@ def test_one_flipped_bit_costs_one_record(tmp_path_factory, packed, place, bit):
     ),
 )
 def test_any_bytes_are_read_to_the_end(tmp_path_factory, data, wrap):
-    for packed in (wrap.encode() + data, gzip.compress(wrap.encode() + data), gzip.compress(RECORDS[0]) + data):
+    for packed in (wrap.encode() + data, gzip.compress(wrap.encode() + data, mtime=0), gzip.compress(RECORDS[0], mtime=0) + data):
         path = tmp_path_factory.mktemp("any") / "file"
         path.write_bytes(packed)
         outcomes, tally = read(path)
@@ -187,12 +187,12 @@ def test_any_bytes_are_read_to_the_end(tmp_path_factory, data, wrap):
     ("name", "data", "reasons", "good"),
     [
         ("empty", b"", ["empty file"], 0),
-        ("gzip of nothing", gzip.compress(b""), ["empty file"], 0),
+        ("gzip of nothing", gzip.compress(b"", mtime=0), ["empty file"], 0),
         ("text", b"hello\n" * 1000, ["not a WARC file"], 0),
-        ("gzip of text", gzip.compress(b"hello\n" * 1000), ["not a WARC file"], 0),
+        ("gzip of text", gzip.compress(b"hello\n" * 1000, mtime=0), ["not a WARC file"], 0),
         ("one long line", b"x" * 3_000_000, ["not a WARC file"], 0),
-        ("text behind gzip", gzip.compress(RECORDS[0]) + b"hello", ["no gzip after the last member"], 1),
-        ("zeros behind gzip", gzip.compress(RECORDS[0]) + bytes(512), [], 1),
+        ("text behind gzip", gzip.compress(RECORDS[0], mtime=0) + b"hello", ["no gzip after the last member"], 1),
+        ("zeros behind gzip", gzip.compress(RECORDS[0], mtime=0) + bytes(512), [], 1),
         ("junk between", RECORDS[0] + b"junk\r\n" * 9 + RECORDS[1], ["not a WARC record"], 2),
         ("length too long", record(1, length=5000) + RECORDS[2] + RECORDS[3], [], 3),
         ("length too long at the end", RECORDS[2] + record(1, length=5000), ["truncated record"], 1),
@@ -214,7 +214,7 @@ def test_what_is_wrong_is_said(tmp_path, name, data, reasons, good):
 @pytest.mark.parametrize("left", range(9))
 def test_a_member_cut_in_its_checksum_gives_its_record_and_a_reject(tmp_path, left):
     """The record's own length shows that all of it is there; that its checksum is not is said once, at the byte where the file ends."""
-    packed = gzip.compress(RECORDS[0]) + gzip.compress(RECORDS[1])
+    packed = gzip.compress(RECORDS[0], mtime=0) + gzip.compress(RECORDS[1], mtime=0)
     data = packed[: len(packed) - 8 + left]
     (tmp_path / "file").write_bytes(data)
     outcomes, _ = read(tmp_path / "file")
@@ -240,8 +240,8 @@ def test_a_dictionary_that_is_not_there(tmp_path):
 def test_an_arc_whose_first_member_is_damaged(tmp_path):
     line = b"http://a.example/%d 1.2.3.4 20200102030405 text/html 5\nhello\n"
     members = [
-        gzip.compress(b"filedesc://a.arc 0.0.0.0 20200101000000 text/plain 5\n1 0 T\n"),
-        *(gzip.compress(line % n) for n in range(3)),
+        gzip.compress(b"filedesc://a.arc 0.0.0.0 20200101000000 text/plain 5\n1 0 T\n", mtime=0),
+        *(gzip.compress(line % n, mtime=0) for n in range(3)),
     ]
     data = bytearray(b"".join(members))
     data[12] ^= 0xFF
@@ -276,13 +276,13 @@ def bare_deflate(data: bytes) -> bytes:
 @pytest.mark.parametrize(
     ("coding", "packed"),
     [
-        ("gzip", gzip.compress(TEXT)),
-        ("x-gzip", gzip.compress(TEXT[:100]) + gzip.compress(TEXT[100:])),
+        ("gzip", gzip.compress(TEXT, mtime=0)),
+        ("x-gzip", gzip.compress(TEXT[:100], mtime=0) + gzip.compress(TEXT[100:], mtime=0)),
         ("deflate", zlib.compress(TEXT)),
         ("deflate", bare_deflate(TEXT)),
         ("br", brotli.compress(TEXT)),
         ("zstd", zstandard.compress(TEXT)),
-        ("gzip, br", brotli.compress(gzip.compress(TEXT))),
+        ("gzip, br", brotli.compress(gzip.compress(TEXT, mtime=0))),
         ("identity", TEXT),
         ("gzip", TEXT),  # the crawler undid the coding and kept the header
     ],
@@ -295,7 +295,7 @@ def test_content_codings_are_undone_within_the_cap(coding, packed):
 
 def test_a_body_of_many_members_costs_what_its_bytes_cost():
     """Quadratic work here would be hours."""
-    members = gzip.compress(b"") * 250_000 + gzip.compress(TEXT)
+    members = gzip.compress(b"", mtime=0) * 250_000 + gzip.compress(TEXT, mtime=0)
     assert decode_body(members, {"content-encoding": "gzip"}, 10_000) == TEXT
     with pytest.raises(PayloadError, match="9 of them"):
         decode_body(TEXT, {"content-encoding": ", ".join(["identity"] * 9)}, 10_000)
@@ -314,7 +314,7 @@ def test_a_body_that_ends_early_gives_what_it_holds_and_a_corrupt_one_nothing():
         decoded = decode_body(packed[: len(packed) * 2 // 3], {"content-encoding": coding}, 1 << 20)
         assert len(decoded) > len(long) // 2, coding
         assert long.startswith(decoded)
-    packed = gzip.compress(random.Random(0).randbytes(5000).hex().encode())
+    packed = gzip.compress(random.Random(0).randbytes(5000).hex().encode(), mtime=0)
     assert len(decode_body(packed[:3000], {"content-encoding": "gzip"}, 1 << 20)) > 3000
     with pytest.raises(PayloadError, match="content encoding"):
         decode_body(packed[:1000] + b"\xff" * 1000 + packed[2000:], {"content-encoding": "gzip"}, 1 << 20)

@@ -114,7 +114,7 @@ def test_a_spool_gives_each_text_once_and_none_that_contradicts(added, share):
 
 def test_every_kind_of_file_teaches(tmp_path):
     texts = prose()[:40]
-    (tmp_path / "lines.txt.gz").write_bytes(gzip.compress("\n".join(" ".join(text.split()) for text in texts).encode()))
+    (tmp_path / "lines.txt.gz").write_bytes(gzip.compress("\n".join(" ".join(text.split()) for text in texts).encode(), mtime=0))
     pq.write_table(pa.table({"body": texts}), tmp_path / "rows.parquet")
     (tmp_path / "rows.csv").write_text("n,body\n" + "".join(f'{n},"{text.replace(chr(34), "")}"\n' for n, text in enumerate(texts)))
     (tmp_path / "folder").mkdir()
@@ -145,7 +145,7 @@ def test_bad_records_are_counted_and_bad_files_are_one_line(tmp_path, labelled):
         ("empty.jsonl", b""),
         ("blank.txt", b"\n\n"),
         ("latin.txt", "caf\xe9\n".encode("latin-1")),
-        ("cut.jsonl.gz", gzip.compress(good)[:50]),
+        ("cut.jsonl.gz", gzip.compress(good, mtime=0)[:50]),
     ):
         (tmp_path / name).write_bytes(data)
         assert f"{str(tmp_path / name)!r} gave not one text" in message({**labelled, "prose": [str(tmp_path / name)]})
