@@ -10,7 +10,7 @@ run: $(READY)
 	$(BIN)/python -m pipeline.quickstart $(ARGS)
 
 test: $(READY)
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
 lint: $(READY)
 	$(BIN)/ruff check .

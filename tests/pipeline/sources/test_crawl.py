@@ -171,7 +171,8 @@ def test_killed_and_resumed_gives_equal_bytes(site, tmp_path):
     total = len(site.asked)
     (tmp_path / "killed").mkdir()
     code = (
-        "import sys, time; from pathlib import Path; from pipeline.config import Crawl\nfrom pipeline.sources.crawl import crawl_host\n"
+        "import sys, time; from pathlib import Path; from pipeline.settings.sources import Crawl\n"
+        "from pipeline.sources.crawl import crawl_host\n"
         "crawl = Crawl.model_validate_json(sys.argv[2])\n"
         "wait = lambda done, known: time.sleep(60 if done == 17 else 0)\n"
         "crawl_host(sys.argv[1], list(crawl.seeds), crawl, Path(sys.argv[3]), 'site', wait)"

@@ -167,7 +167,8 @@ def test_an_endless_page_is_one_reject_and_is_not_held(tmp_path):
         for number in range(50):
             file.write(b"%01000d " % number * 1000)
     program = (
-        "import resource, sys; from pathlib import Path; from pipeline.config import Extract, Source; from pipeline.sources import books\n"
+        "import resource, sys; from pathlib import Path; from pipeline.settings.extract import Extract\n"
+        "from pipeline.settings.sources import Source; from pipeline.sources import books\n"
         "from pipeline.sources.records import Tally\n"
         "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
         "found = list(books.outcomes(Path(sys.argv[1]), Source(name='a', kind='book', paths=('x',)), Extract(), Tally()))\n"

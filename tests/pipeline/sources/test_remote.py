@@ -163,6 +163,7 @@ def test_a_server_that_stays_busy_is_given_up(objects):
 @pytest.mark.parametrize(
     ("said", "least_s", "most_s"),
     [("7", 7, 7), ("100000", 600, 600), ("soon", 0, 1), ("-3", 0, 1), (formatdate(time.time() + 100_000, usegmt=True), 600, 600)],
+    ids=["seconds", "a day", "no number", "negative", "a date"],
 )
 def test_retry_after_is_honoured_within_bounds(objects, monkeypatch, said, least_s, most_s):
     """A number of seconds, a date, or neither; the pause is what is asked for, or the doubling one where that is longer."""

@@ -112,7 +112,8 @@ def test_an_endless_line_is_one_reject_and_is_not_held(tmp_path):
             file.write(os.urandom(1024).hex().encode() * 32 if number % 2 else b"%065536d" % number)
         file.write(b'"}\n{"text": "after"}\n')
     program = (
-        "import resource, sys; from pathlib import Path; from pipeline.config import Extract, Source; from pipeline.sources import tables\n"
+        "import resource, sys; from pathlib import Path; from pipeline.settings.extract import Extract\n"
+        "from pipeline.settings.sources import Source; from pipeline.sources import tables\n"
         "from pipeline.sources.records import Tally\n"
         "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
         "found = list(tables.outcomes(Path(sys.argv[1]), Source(name='a', kind='table', paths=('x',)), Extract(max_record_bytes=1 << 20),"
