@@ -34,6 +34,7 @@ BOUNDED = {
 QUOTES = ('"', "'", r"\|", r"\^")
 DELIMITED = "pipeline/sources/delimited.py"
 PRIVACY = "filters/privacy/numbers.py"
+EVALUATION = "pipeline/evaluation_sets.py"
 LATE: dict[Unread, list[Regex]] = {
     Unread(DELIMITED, r"re.compile(b'[\\r\\n' + re.escape(delimiter.encode()) + b']')"): [
         Regex(DELIMITED, 0, "ends_field", rb"[\r\n\t]", 0, ("search",))
@@ -49,6 +50,9 @@ LATE: dict[Unread, list[Regex]] = {
     ],
     Unread(PRIVACY, "re.compile(f'(?<![a-z])(?:{words})(?![a-z])')"): [
         Regex(PRIVACY, 0, "", identity.words.pattern, identity.words.flags, ("search",)) for identity in _IDENTITIES if identity.words
+    ],
+    Unread(EVALUATION, r"re.search(f'^[ \\t]*\\(?{letters[0]}[.):][ \\t]*(\\S.*)$', question, re.MULTILINE)"): [
+        Regex(EVALUATION, 0, letter, rf"^[ \t]*\(?{letter}[.):][ \t]*(\S.*)$", re.MULTILINE, ("search",)) for letter in "AJ"
     ],
     Unread("pipeline/sources/language_marks.py", "re.compile(mark, re.MULTILINE)"): [
         Regex("pipeline/sources/language_marks.py", 0, language, mark.pattern, mark.flags, ("search",))

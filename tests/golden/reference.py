@@ -327,11 +327,12 @@ def refinedweb_kept(line: str) -> list[int] | None:
     def blank_before(at: int) -> int:
         return at - (at > 0 and kind(line[places[at - 1]]) == u.SPACE)
 
-    found = 0
-    while (found := left().find("items in cart", found)) >= 0:
-        begin = blank_before(found)
-        del places[begin : found + 13]
-        found = begin
+    text, end, gone = left(), 0, set[int]()
+    while (found := text.find("items in cart", end)) >= 0:
+        # A blank that stood before a phrase that is gone is gone with it, and none is left for a phrase that follows on it.
+        begin, end = max(blank_before(found), end), found + 13
+        gone.update(range(begin, end))
+    places = [place for at, place in enumerate(places) if at not in gone]
     if left()[:-3].endswith("read more"):
         del places[blank_before(len(places) - 12) :]
     if left().startswith("sign-in"):
