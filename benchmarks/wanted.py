@@ -25,8 +25,10 @@ NO_LANGUAGE = ""
 # Read by hand: phrases in several languages, code, notes of the set's author in place of the text ("MISSES SECOND HALF OF ARTICLE").
 LABELS = {
     "24ora.com-internationalschol.html": NO_LANGUAGE,  # Papiamento, which the model does not know
+    "baike.baidu.com.tanya.html": "zh",
     "blog.gaijinpot.com.chikan.html": "en",
     "details.com1": "en",
+    "elnuevodia.com-mujeres.html": "es",
     "hr-innovation.org.enterprise.html": "de",
     "lazy-image-3": "en",
     "slate.com1": "en",
