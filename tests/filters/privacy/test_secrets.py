@@ -71,7 +71,7 @@ SECRETS = [
     ("json-web-token", web_token(), "Authorization: Bearer %s"),
     ("json-web-token", web_token(), 'const token = "%s";'),
     ("mailchimp-key", drawn(HEX, 31) + "7-us12", "api = '%s'"),
-    ("npm-token", "npm_" + drawn(WORD, 35) + "7", "//registry.npmjs.org/:_authToken=%s"),
+    ("npm-token", "npm_" + drawn(WORD, 35) + "7", "//registry.example.org/:_authToken=%s"),
     ("pypi-token", "pypi-AgEIcHlwaS5vcmc" + drawn(WORD + "-_", 120), "password = %s"),
     ("sendgrid-key", f"SG.{drawn(WORD, 21)}7.{drawn(WORD, 43)}", "sg = Client('%s')"),
     ("slack-token", f"xoxb-{drawn(DIGITS, 12)}-{drawn(DIGITS, 12)}-{drawn(WORD, 24)}", "slack = WebClient(token='%s')"),
@@ -121,7 +121,7 @@ LOOK_ALIKES = [
     "key = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz'",
     "-rw-r--r-- 1 root root 12 aws.py  # AWS regions: us-east-1, and xxxx-us2",
     "requests==2.34.2 --hash=sha256:" + hashlib.sha256(b"r").hexdigest(),
-    '"resolved": "https://registry.npmjs.org/a/-/a-1.0.0.tgz#' + hashlib.sha1(b"a").hexdigest() + '"',
+    '"resolved": "https://registry.example.org/a/-/a-1.0.0.tgz#' + hashlib.sha1(b"a").hexdigest() + '"',
 ]  # fmt: skip
 
 
