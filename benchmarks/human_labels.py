@@ -12,7 +12,7 @@ import pyarrow as pa
 from benchmarks.results import columns
 from filters.decide import decide
 from filters.presets import PRESETS
-from filters.statistics.measure import DEFINITIONS
+from filters.statistics.columns import DEFINITIONS
 
 SHOWN = 15
 _DRAWS = 1000

@@ -15,7 +15,7 @@ import pyarrow as pa
 import xxhash
 
 from benchmarks.environments import ROOT, PeerMissingError
-from filters.statistics.measure import CUTS, DEFINITIONS
+from filters.statistics.columns import CUTS, DEFINITIONS
 from filters.unicode import classes, lower
 
 SOURCE = Path(__file__).resolve().parent / "peers" / "signals.cpp"

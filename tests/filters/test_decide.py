@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from filters.decide import DECISIONS, LanguageRule, decide
 from filters.presets import PRESETS, Bound, Preset
-from filters.statistics.measure import CUTS, DEFINITIONS, compute
+from filters.statistics.columns import CUTS, DEFINITIONS
+from filters.statistics.measure import compute
 
 PROSE = """The river rises in the hills to the north of the old town and runs for forty miles before it meets the sea.
 Most of the people who live along its banks have worked on the water, and many of them still do so today.

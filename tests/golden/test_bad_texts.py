@@ -17,7 +17,8 @@ from filters.decide import decide
 from filters.duplicates.signature import signatures
 from filters.language.identify import LanguageModel
 from filters.presets import PRESETS
-from filters.statistics.measure import CUTS, DEFINITIONS, compute
+from filters.statistics.columns import CUTS, DEFINITIONS
+from filters.statistics.measure import compute
 from filters.text import normalise_text
 from tests.golden.hostile import LINE_BYTES, TEXTS, UNITS, line_of
 from tests.golden.variations import passages

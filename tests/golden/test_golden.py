@@ -8,7 +8,7 @@ from collections import Counter
 import pytest
 
 from filters.presets import PRESETS
-from filters.statistics.measure import CUTS, DEFINITIONS
+from filters.statistics.columns import CUTS, DEFINITIONS
 from tests.golden import vectors
 from tests.golden.test_reference import disagreements
 

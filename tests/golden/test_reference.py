@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from filters.cuts import apply_cuts
-from filters.statistics.measure import CUTS, DEFINITIONS, compute
+from filters.statistics.columns import CUTS, DEFINITIONS
+from filters.statistics.measure import compute
 from tests.golden import reference
 
 PIECES = [

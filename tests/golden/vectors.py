@@ -17,7 +17,8 @@ import xxhash
 
 from filters.decide import decide
 from filters.presets import Bound, Preset
-from filters.statistics.measure import CUTS, DEFINITIONS, compute
+from filters.statistics.columns import CUTS, DEFINITIONS
+from filters.statistics.measure import compute
 from tests.golden.variations import RECIPES
 
 FOLDER = Path(__file__).parent

@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from filters.cuts import apply_cuts
-from filters.statistics.measure import SCHEMA, compute
+from filters.statistics.columns import SCHEMA
+from filters.statistics.measure import compute
 from tests.golden.test_reference import texts
 
 
