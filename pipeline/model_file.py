@@ -41,7 +41,7 @@ def model_file(name: str, directory: Path, wanted: str | None = None, key: str =
     return path
 
 
-def model_stamp(path: str | Path) -> tuple[int, int]:
+def file_stamp(path: str | Path) -> tuple[int, int]:
     """Bytes and time of change of a file: a process that goes on after its model was replaced must not keep the old one."""
     status = Path(path).stat()
     return status.st_size, status.st_mtime_ns
@@ -49,7 +49,7 @@ def model_stamp(path: str | Path) -> tuple[int, int]:
 
 def model_digest(path: str | Path) -> str:
     """A file's sha256, read again when its stamp is another."""
-    return _digest(Path(path), model_stamp(path))
+    return _digest(Path(path), file_stamp(path))
 
 
 @functools.lru_cache(maxsize=16)

@@ -15,7 +15,7 @@ import pyarrow as pa
 from filters.models.classifier import Classifier
 from filters.models.normalisation import Normalisation
 from filters.models.perplexity import PerplexityModel
-from pipeline.model_file import model_digest, model_stamp
+from pipeline.model_file import file_stamp, model_digest
 from pipeline.settings.signals import ClassifierSignal, PerplexitySignal, Signals
 from pipeline.training.classifier import report_path
 
@@ -66,12 +66,12 @@ def model_batch(texts: pa.StringArray, signals: Signals) -> dict[str, pa.Array]:
     for classifier in signals.classifiers:
         # Several labels of one model are one pass.
         shown = (classifier.model, Normalisation(classifier.lowercase, classifier.characters))
-        model = _classifier(*shown, model_stamp(classifier.model))
+        model = _classifier(*shown, file_stamp(classifier.model))
         if shown not in scored:
             scored[shown] = model.probabilities(texts)
         columns[column_of(classifier)] = pa.array(scored[shown][:, _label_number(classifier, model)])
     if signals.perplexity:
-        columns["perplexity"] = pa.array(_perplexity(signals.perplexity.model, model_stamp(signals.perplexity.model)).perplexity(texts))
+        columns["perplexity"] = pa.array(_perplexity(signals.perplexity.model, file_stamp(signals.perplexity.model)).perplexity(texts))
     return columns
 
 

@@ -18,7 +18,7 @@ from filters.url_rules import registered_domain
 from pipeline.config import Config
 from pipeline.decisions.contamination import MATCHES_COLUMN, in_use
 from pipeline.evaluation_sets import evaluation_index, evaluation_settings, word_counts, word_list_columns, word_list_settings
-from pipeline.model_file import model_digest, model_file, model_stamp
+from pipeline.model_file import file_stamp, model_digest, model_file
 from pipeline.model_signals import load_models, model_batch, model_columns, model_settings
 from pipeline.schema import DOCUMENT_ID, REPLACED
 from pipeline.sources.opt_out import OPT_OUTS
@@ -164,7 +164,7 @@ def language_model(config: Config) -> LanguageModel:
         ValueError: it is not there, cannot be fetched, or is no fastText classifier.
     """
     path = language_file(config)
-    return _loaded(path, model_stamp(path))
+    return _loaded(path, file_stamp(path))
 
 
 @functools.lru_cache(maxsize=2)

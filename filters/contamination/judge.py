@@ -7,7 +7,6 @@ share of an item's n-grams a document holds (`judge`), and which bytes of its te
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -165,15 +164,6 @@ def judge(column: pa.ListArray, frequent: npt.NDArray[np.uint64], above: float) 
             flat += [int(start[row]), int(end[row])]
     found_at = firsts[found]
     return Judgement(share, owners[found_at], sets[found_at], items[found_at], spans)
-
-
-def documents_per_item(judgements: Iterable[Judgement]) -> dict[tuple[int, int], int]:
-    """By set and item found: in how many documents."""
-    counts: dict[tuple[int, int], int] = {}
-    for judgement in judgements:
-        for key in zip(judgement.set.tolist(), judgement.item.tolist(), strict=True):
-            counts[key] = counts.get(key, 0) + 1
-    return counts
 
 
 def _rows(column: pa.ListArray) -> tuple[npt.NDArray[np.int64], pa.StructArray]:

@@ -6,6 +6,7 @@ matches; its answer is the same whatever the order of parts or the number of wor
 
 from __future__ import annotations
 
+import functools
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any
@@ -18,7 +19,8 @@ import pyarrow.parquet as pq
 from filters.contamination.judge import MATCHES, Frequencies, Judgement, judge
 from filters.presets import Bound, Preset
 from pipeline.config import Config
-from pipeline.run import Run, digest, partial, publish, write_json
+from pipeline.model_file import file_stamp
+from pipeline.run import MANIFEST, Run, digest, partial, publish, write_json
 
 MATCHES_COLUMN = "contamination"
 """Of signals/; see `filters.contamination.judge.MATCHES`."""
@@ -62,9 +64,15 @@ def frequent_ngrams(run: Run, config: Config) -> npt.NDArray[np.uint64]:
     Raises:
         ValueError: signals/ lacks the matches.
     """
-    documents = sum(counts["documents"] for counts in run.need("extract").totals["sources"].values())
     settings = config.filter.contamination
-    most = max(settings.most_documents, int(settings.most_share * documents))
+    return _frequent_ngrams(run, settings.most_documents, settings.most_share, file_stamp(run.path("extract", MANIFEST)))
+
+
+# Every part of a stage asks, and the manifest that answers is as long as there are parts.
+@functools.lru_cache(maxsize=1)
+def _frequent_ngrams(run: Run, most_documents: int, most_share: float, _stamp: tuple[int, int]) -> npt.NDArray[np.uint64]:
+    documents = sum(counts["documents"] for counts in run.need("extract").totals["sources"].values())
+    most = max(most_documents, int(most_share * documents))
     path = run.path("filter", f"frequent-{digest([most, run.outputs('extract', 'signals')])}.npy")
     if path.exists():
         known: npt.NDArray[np.uint64] = np.load(path, allow_pickle=False)

@@ -46,12 +46,6 @@ def page_links(html: str, url: str) -> PageLinks:
     )
 
 
-def page_metas(html: str) -> list[tuple[str, str]]:
-    """Name, in lower case, and content of a page's meta elements, in its order."""
-    tree = _tree(html)
-    return _metas(tree) if tree is not None else []
-
-
 def _metas(tree: HtmlElement) -> list[tuple[str, str]]:
     return [(meta.get("name", "").strip().lower(), meta.get("content", "")) for meta in tree.iter("meta") if meta.get("name")]
 
