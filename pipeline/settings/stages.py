@@ -63,5 +63,7 @@ class Runner(Section):
     """Processes of FnApiRunner; results do not depend on it."""
     small_job_bytes: int = Field(default=8 * MEBIBYTE, ge=0)
     """A job over less input than this (32 times as much where only numbers are read) stays in one process: starting others takes 1.5 s."""
+    memory_bytes: int = Field(default=1024 * MEBIBYTE, ge=MEBIBYTE)
+    """What a worker may hold of columns that are regrouped (dedup); results do not depend on it."""
     options: Mapping[str, str | int | float | bool] = {}
     """Further Beam pipeline options, by their names on Beam's command line."""
