@@ -15,12 +15,13 @@ from typing import Any
 import yaml
 from pydantic import Field, ValidationError, model_validator
 
+from pipeline.settings.dedup import Dedup
 from pipeline.settings.extract import Extract
 from pipeline.settings.filter import Filter, unused_changes
 from pipeline.settings.section import Name, Section
 from pipeline.settings.signals import Signals
 from pipeline.settings.sources import Source
-from pipeline.settings.stages import Dedup, Generate, Runner, Shards, Tokenizer
+from pipeline.settings.stages import Generate, Runner, Shards, Tokenizer
 from trainer.settings import TrainSettings
 
 

@@ -9,22 +9,6 @@ from pydantic import Field
 from pipeline.settings.section import MEBIBYTE, Section, Share
 
 
-class Dedup(Section):
-    """Exact and near-duplicates. A signature has bands x rows minima; collisions are verified against `threshold`."""
-
-    exact: bool = True
-    near: bool = True
-    ngram: int = Field(default=5, ge=1, le=100)
-    """Words in a shingle."""
-    bands: int = Field(default=14, ge=1, le=256)
-    rows: int = Field(default=8, ge=1, le=64)
-    seed: int = Field(default=1, ge=0)
-    threshold: Share = 0.7
-    """Least estimated Jaccard similarity of a verified pair."""
-    partitions: int = Field(default=16, ge=1, le=4096)
-    """Pieces of the hash space that are sorted separately."""
-
-
 class Tokenizer(Section):
     """SentencePiece BPE with byte fallback."""
 

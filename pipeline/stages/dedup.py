@@ -45,6 +45,7 @@ CLUSTERS = pa.schema(
     ]
 )
 VERIFY_EDGES = 1 << 16  # 65,536 pairs of 448-byte signatures: 59 MB at a time
+PARTITIONS = 16
 Ordinals = npt.NDArray[np.int64]
 
 
@@ -90,12 +91,12 @@ def candidate_columns(unit: PartUnit, run: Run, config: Config) -> npt.NDArray[n
 def partition(unit: PartUnit, run: Run, config: Config) -> list[tuple[int, bytes]]:
     """A part's records by partition of the hash space, packed."""
     records = candidate_columns(unit, run, config)
-    places = records["key"] % np.uint64(config.dedup.partitions)
+    places = records["key"] % np.uint64(PARTITIONS)
     order = np.argsort(places, kind="stable")
-    borders = np.searchsorted(places[order], np.arange(config.dedup.partitions + 1))
+    borders = np.searchsorted(places[order], np.arange(PARTITIONS + 1))
     return [
         (place, records[order[borders[place] : borders[place + 1]]].tobytes())
-        for place in range(config.dedup.partitions)
+        for place in range(PARTITIONS)
         if borders[place] < borders[place + 1]
     ]
 
