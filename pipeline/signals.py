@@ -9,9 +9,11 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from filters.contamination.judge import MATCHES, matches
-from filters.duplicates.signature import signatures
+from filters.duplicates.digests import as_bytes
+from filters.duplicates.signature import has_words, sign
 from filters.language.identify import LanguageModel
 from filters.statistics import measure as text_signals
 from filters.url_rules import registered_domain
@@ -45,6 +47,7 @@ def signals_schema(config: Config) -> pa.Schema:
             ("replaced", REPLACED),
             pa.field("replacements", pa.float32(), metadata={"definition": "personal data and secrets replaced in the text"}),
             *text_signals.SCHEMA,
+            ("words_digest", DOCUMENT_ID),  # of the words in their order, as the signature takes them; null where there is none
             ("signature", pa.binary(width)),
         ]
     )
@@ -90,7 +93,7 @@ def signals_batch(documents: pa.RecordBatch, kept: Sequence[Document], config: C
         "bytes": _lengths(texts),
         "domain": _domains(documents),
         "extraction_confidence": pa.array([document.confidence for document in kept], pa.float32()),
-        "signature": _signatures(texts, config),
+        **_signatures(texts, config),
         "licence_evidence": pa.array([document.licence_evidence for document in kept], pa.string()),
         **_opt_outs(kept),
         **_replaced(kept),
@@ -142,10 +145,12 @@ def _replaced(kept: Sequence[Document]) -> dict[str, pa.Array]:
     return {"replaced": pa.array(spans, REPLACED), "replacements": pa.array([float(len(row)) for row in spans], pa.float32())}
 
 
-def _signatures(texts: pa.StringArray, config: Config) -> pa.Array:
+def _signatures(texts: pa.StringArray, config: Config) -> dict[str, pa.Array]:
     dedup = config.dedup
-    minima = np.ascontiguousarray(signatures(texts, dedup.ngram, dedup.bands * dedup.rows, dedup.seed), "<u4")
-    return pa.Array.from_buffers(pa.binary(minima.shape[1] * 4), len(texts), [None, pa.py_buffer(minima)])
+    minima, digests = sign(texts, dedup.ngram, dedup.bands * dedup.rows, dedup.seed)
+    little = np.ascontiguousarray(minima, "<u4")
+    signature = pa.Array.from_buffers(pa.binary(little.shape[1] * 4), len(texts), [None, pa.py_buffer(little)])
+    return {"signature": signature, "words_digest": pc.if_else(pa.array(has_words(minima)), as_bytes(digests), None)}
 
 
 def language_file(config: Config) -> Path:

@@ -1,4 +1,4 @@
-"""MinHash signatures: shingles of normalised text and their minima, in one kernel.
+"""MinHash signatures: shingles of normalised text and their minima, and a digest of its words, in one kernel.
 
 Normalisation: words are those of `filters.word_hashes`. A shingle is `ngram` consecutive words. Broder 1997; the similarity of two texts
 is the Jaccard index of their sets of shingles, and the share of equal minima estimates it with standard error sqrt(J(1-J)/permutations).
@@ -23,6 +23,7 @@ NO_WORDS = np.uint32(0xFFFFFFFF)
 """Every minimum of a text without a word, which is near to nothing, not even to itself."""
 
 _32 = np.uint64(32)
+_ODD = np.uint64(0xD6E8FEB86659FD93)
 # Shingles hashed before their minima are taken: the block stays in the first-level cache while each permutation runs over it.
 _BLOCK = 512
 
@@ -48,7 +49,7 @@ def _lower_minima(block, filled, multipliers, addends, minima):  # type: ignore[
 
 @kernel
 def _sign(data, start, end, ngram, power, properties, lowered, multipliers, addends, recent, block, minima):  # type: ignore[no-untyped-def]
-    """Minima of one text, uint64 [permutations], and how many words it has.
+    """Minima of one text, uint64 [permutations]; how many words it has, and two digests of them in their order.
 
     The hash of a shingle is a polynomial in the hashes of its words, rolled on by one word and then mixed; `power` is the base to the
     `ngram`.
@@ -56,8 +57,11 @@ def _sign(data, start, end, ngram, power, properties, lowered, multipliers, adde
     words = 0
     filled = 0
     rolling = np.uint64(0)
+    low, high = BASE, np.uint64(1)
     word, begin, at = next_word(data, start, end, properties, lowered)
     while begin < at:
+        low = mix((low ^ word) * BASE)
+        high = mix(high + word) * _ODD
         place = words % ngram
         rolling = rolling * BASE + word
         if words >= ngram:
@@ -75,11 +79,11 @@ def _sign(data, start, end, ngram, power, properties, lowered, multipliers, adde
         block[0] = mix(rolling + np.uint64(words))
         filled = 1
     _lower_minima(block, filled, multipliers, addends, minima)
-    return words
+    return words, low, high
 
 
 @kernel
-def _sign_all(data, offsets, ngram, properties, lowered, multipliers, addends, result):  # type: ignore[no-untyped-def]
+def _sign_all(data, offsets, ngram, properties, lowered, multipliers, addends, result, digests):  # type: ignore[no-untyped-def]
     recent = np.zeros(ngram, np.uint64)
     block = np.zeros(_BLOCK, np.uint64)
     minima = np.zeros(len(multipliers), np.uint64)
@@ -88,9 +92,10 @@ def _sign_all(data, offsets, ngram, properties, lowered, multipliers, addends, r
         power *= BASE
     for document in range(len(offsets) - 1):
         minima[:] = np.uint64(0xFFFFFFFFFFFFFFFF)
-        words = _sign(
+        words, low, high = _sign(
             data, offsets[document], offsets[document + 1], ngram, power, properties, lowered, multipliers, addends, recent, block, minima
         )
+        digests[document, 0], digests[document, 1] = low, high
         for k in range(len(minima)):
             # A text with words keeps clear of the mark of those without, at the cost of one value in 2^32.
             result[document, k] = min(minima[k] >> _32, np.uint64(0xFFFFFFFE)) if words else np.uint64(0xFFFFFFFF)
@@ -108,13 +113,21 @@ def signatures(texts: pa.StringArray, ngram: int = 5, permutations: int = 112, s
     Returns:
         uint32 [n, permutations]; rows of `NO_WORDS` for texts without a word.
     """
+    return sign(texts, ngram, permutations, seed)[0]
+
+
+def sign(
+    texts: pa.StringArray, ngram: int = 5, permutations: int = 112, seed: int = 1
+) -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.uint64]]:
+    """`signatures`, and uint64 [n, 2]: a digest of 128 bits of each text's words in their order, equal for all texts without a word."""
     assert ngram >= 1
     assert permutations >= 1
     data, offsets = bytes_and_offsets(texts)
     multipliers, addends = permutations_of(permutations, seed)
     result = np.empty((len(texts), permutations), np.uint32)
-    _sign_all(data, offsets, ngram, classes(), lower(), multipliers, addends, result)
-    return result
+    digests = np.empty((len(texts), 2), np.uint64)
+    _sign_all(data, offsets, ngram, classes(), lower(), multipliers, addends, result, digests)
+    return result, digests
 
 
 def has_words(minima: npt.NDArray[np.uint32]) -> npt.NDArray[np.bool_]:
@@ -134,3 +147,20 @@ def estimate(a: npt.NDArray[np.uint32], b: npt.NDArray[np.uint32]) -> npt.NDArra
     """
     shares = np.asarray((a == b).mean(axis=-1))
     return np.where(a[..., 0] == NO_WORDS, 0.0, shares)
+
+
+@kernel
+def _equal_shares(rows, a, b, shares):  # type: ignore[no-untyped-def]
+    for k in range(len(a)):
+        first, second = rows[a[k]], rows[b[k]]
+        equal = 0
+        for j in range(rows.shape[1]):
+            equal += first[j] == second[j]
+        shares[k] = 0 if first[0] == np.uint32(0xFFFFFFFF) else equal / rows.shape[1]
+
+
+def estimate_pairs(minima: npt.NDArray[np.uint32], a: npt.NDArray[np.int64], b: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
+    """`estimate` of rows a and b, int64 [m], of signatures uint32 [n, permutations], without copying them: float32 [m]."""
+    shares = np.empty(len(a), np.float32)
+    _equal_shares(minima, a, b, shares)
+    return shares

@@ -32,7 +32,7 @@ from pipeline.sources.units import SourceUnit, plan_units
 from pipeline.sources.warc import WebRecord
 from pipeline.stage import Job, Stage
 
-VERSION = 3
+VERSION = 4
 BATCH_ROWS, BATCH_CHARACTERS = 1000, 16 << 20
 
 
