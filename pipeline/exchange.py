@@ -158,14 +158,3 @@ def exchange(label: str, files: Sequence[Path], work: Callable[..., None], argum
     for places in layout(total, runner.memory_bytes) if units else ():
         transform = Exchange(label, units, places, Told(work, arguments))
         run_job(runner, lambda pipeline, transform=transform: pipeline | label >> transform, units, COST_OF_NUMBERS)  # type: ignore[misc]
-
-
-def groups(sorted_keys: npt.NDArray[Any]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Where each group of equal neighbours begins, int64 [groups], and its size."""
-    begins = np.flatnonzero(np.concatenate([np.ones(min(1, len(sorted_keys)), np.bool_), sorted_keys[1:] != sorted_keys[:-1]]))
-    return begins, np.diff(begins, append=len(sorted_keys))
-
-
-def arrays(folder: Path) -> Iterator[npt.NDArray[Any]]:
-    """The .npy files of a folder, mapped, by name."""
-    return (mapped(path) for path in sorted(folder.glob("*.npy")))

@@ -1,4 +1,4 @@
-"""Clusters from pairs, and the member of each that survives. Both are functions of the pairs and documents, not of their order."""
+"""Clusters from pairs: a function of the pairs, not of their order."""
 
 from __future__ import annotations
 
@@ -49,27 +49,3 @@ def components(edges: npt.NDArray[np.int64], n: int) -> npt.NDArray[np.int64]:
     parents = np.arange(n, dtype=np.int64)
     _join(edges, parents)
     return parents
-
-
-def choose_survivors(
-    labels: npt.NDArray[np.int64], lengths: npt.NDArray[np.int64], identities: npt.NDArray[np.uint64]
-) -> npt.NDArray[np.int64]:
-    """The row that survives of each row's cluster: the longest text, and among equals the smallest doc_id.
-
-    Args:
-        labels: int64 [n], equal within a cluster.
-        lengths: int64 [n], of the texts.
-        identities: uint64 [n, 2], doc_id as (high, low) halves; or uint64 [n].
-
-    Returns:
-        int64 [n], a row number; a row that survives has its own.
-    """
-    halves = identities.reshape(len(labels), identities.shape[1] if identities.ndim == 2 else 1)
-    keys = [halves[:, k] for k in range(halves.shape[1] - 1, -1, -1)]
-    order = np.lexsort((*keys, -np.asarray(lengths, dtype=np.int64), labels))
-    sorted_labels = labels[order]
-    begins = np.flatnonzero(np.diff(sorted_labels, prepend=sorted_labels[:1] - 1)) if len(order) else order
-    sizes = np.diff(begins, append=len(order))
-    survivors = np.empty(len(order), np.int64)
-    survivors[order] = np.repeat(order[begins], sizes)
-    return survivors

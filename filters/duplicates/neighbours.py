@@ -1,11 +1,13 @@
-"""Candidates for near-duplicates: documents that agree in all rows of a band. Sorted columns and stars, never all pairs.
+"""Near-duplicates among documents that agree in all rows of a band. Sorted columns and stars, never all pairs.
 
-What comes out depends on the set of (key, identity) rows alone, not on their order or on how they were partitioned.
+What comes out depends on the set of (key, document) rows alone, not on their order or on how they were partitioned.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -58,42 +60,76 @@ def band_keys(signatures: npt.NDArray[np.uint32], bands: int, rows: int) -> npt.
 
 @dataclass(frozen=True, slots=True)
 class Stars:
-    """What `star_edges` found in one partition."""
+    """What `verified_stars` found in one partition."""
 
     edges: npt.NDArray[np.int64]
-    """int64 [m, 2]: (hub, member) ordinals, each pair once, sorted. The hub has the smallest identity of its bucket."""
+    """int64 [m, 2]: (hub, member) ordinals of verified pairs, each once, sorted."""
     large: npt.NDArray[np.uint64]
     """Keys of the buckets over `large_bucket`, sorted."""
     large_sizes: npt.NDArray[np.int64]
     """Members of these buckets."""
+    left: int
+    """Members that no hub of their bucket was similar to, when as many as allowed had been tried."""
 
 
-def star_edges(
+def verified_stars(
     keys: npt.NDArray[np.uint64],
-    identities: npt.NDArray[np.uint64],
     ordinals: npt.NDArray[np.int64],
+    precedence: npt.NDArray[np.int64],
+    verified: Callable[[npt.NDArray[np.int64]], npt.NDArray[np.bool_]],
+    hubs: int = 16,
     large_bucket: int = 10_000,
 ) -> Stars:
-    """Join each member of a bucket to the one with the smallest identity.
+    """Join each member of a bucket to the first one that it is similar to, of those that were similar to nobody before them.
+
+    The first member by `precedence` is the hub; members similar to it are joined to it; of the others the first is the next hub, and so on.
+    So a member that met the hub by chance, or is similar to it by less than the threshold, still finds those that it belongs to.
 
     Args:
-        keys: uint64 [n], band keys of one partition of the hash space: all rows of a key are in it. Rows of `NO_KEY` are left out.
-        identities: uint64 [n, 2], doc_id as (high, low) halves; or uint64 [n].
+        keys: uint64 [n], of one partition of the hash space: all rows of a key are in it. Rows of `NO_KEY` are left out.
         ordinals: int64 [n], the documents.
-        large_bucket: buckets with more members are reported; they get their edges like others, since a star costs no more than a sort.
+        precedence: int64 [n], of the documents; the order in which they would survive, lower first. A member's place among those that were
+            there before does not change when later ones are added, and neither do the pairs among those.
+        verified: which pairs, int64 [m, 2] of ordinals, are similar: bool [m]. Asked once for a pair and hub.
+        hubs: hubs per bucket: a bucket of b costs at most b times as many comparisons, where all pairs would be b² / 2.
+        large_bucket: buckets with more members are reported.
     """
-    # Star edges from the smallest identity: b - 1 per bucket of b, where all pairs would be b² / 2.
-    keyed = keys != NO_KEY
-    keys, ordinals = keys[keyed], ordinals[keyed]
-    halves = identities.reshape(len(keyed), identities.shape[1] if identities.ndim == 2 else 1)[keyed]
-    order = np.lexsort((ordinals, *(halves[:, k] for k in range(halves.shape[1] - 1, -1, -1)), keys))
-    sorted_keys, sorted_ordinals = keys[order], ordinals[order]
-    is_first = np.ones(len(order), np.bool_)
-    is_first[1:] = sorted_keys[1:] != sorted_keys[:-1]
-    begins = np.flatnonzero(is_first)
-    sizes = np.diff(begins, append=len(order))
-    hubs = np.repeat(sorted_ordinals[begins], sizes)
-    members = hubs != sorted_ordinals
-    edges = np.unique(np.column_stack([hubs[members], sorted_ordinals[members]]).astype(np.int64), axis=0)
+    order = np.lexsort((precedence, keys))
+    order = order[keys[order] != NO_KEY]
+    keys, ordinals = keys[order], ordinals[order]
+    begins, sizes = groups(keys)
     is_large = sizes > large_bucket
-    return Stars(edges=edges, large=sorted_keys[begins[is_large]], large_sizes=sizes[is_large].astype(np.int64))
+    large, large_sizes = keys[begins[is_large]], sizes[is_large]
+    found = [np.empty((0, 2), np.int64)]
+    for _ in range(hubs):
+        begins, sizes = groups(keys)
+        hub = np.repeat(ordinals[begins], sizes)
+        members = np.flatnonzero(hub != ordinals)
+        if not len(members):
+            break
+        pairs, places = unique_pairs(np.column_stack([hub[members], ordinals[members]]))
+        similar = verified(pairs)
+        found.append(pairs[similar])
+        others = members[~similar[places]]
+        keys, ordinals = keys[others], ordinals[others]
+    return Stars(unique_pairs(np.concatenate(found))[0], large, large_sizes, len(keys) - len(groups(keys)[0]))
+
+
+def unique_pairs(pairs: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Distinct rows of int64 [n, 2], sorted, and the row among them of each given one."""
+    # Twenty times as fast as np.unique over rows, which compares them as bytes.
+    order = np.lexsort((pairs[:, 1], pairs[:, 0]))
+    ordered = pairs[order]
+    is_new = np.ones(len(order), np.bool_)
+    is_new[1:] = (ordered[1:] != ordered[:-1]).any(axis=1)
+    places = np.empty(len(order), np.int64)
+    places[order] = np.cumsum(is_new) - 1
+    return ordered[is_new], places
+
+
+def groups(keys: npt.NDArray[Any]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Where each run of equal neighbours begins, int64 [groups], and its length."""
+    is_first = np.ones(len(keys), np.bool_)
+    is_first[1:] = keys[1:] != keys[:-1]
+    begins = np.flatnonzero(is_first)
+    return begins, np.diff(begins, append=len(keys))

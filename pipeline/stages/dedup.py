@@ -1,199 +1,85 @@
-"""Stage 4, dedup: exact duplicates and verified near-duplicates among what filter kept.
+"""Stage 4, dedup: exact duplicates and verified near-duplicates among what filter kept, here and in earlier runs.
 
-In:  filtered/part-K (who takes part) and signals/part-K (digest, signature, length). Text is not read.
-Out: decisions/part-K, row-aligned with documents: filter's verdict, or keep = false by 'exact duplicate' or 'near duplicate' with the
-     similarity to the survivor; cluster_id, survivor_id and cluster_size for every member of a cluster.
+In:  filtered/part-K (who takes part), signals/part-K (digests, signature, what survivors are chosen by), documents/part-K (input, date);
+     dedup/index/ of the runs that `dedup.against` names. Text is read only where `verify: exact`, `lines` or `passages` ask for it.
+Out: decisions/part-K, row-aligned with documents: filter's verdict, or keep = false by 'exact duplicate', 'same words' or 'near duplicate'
+     with the similarity to the survivor; cluster_id, survivor_id and cluster_size for every member of a cluster.
+     dedup/index/, which later runs are compared with; dedup/superseded.parquet, documents of earlier runs that would fall now.
 Lost: nothing; a duplicate keeps its row.
 
-Only (hash, identity, ordinal) columns are shuffled, one bytes value per part and partition. Which member of a bucket is its centre
-follows from doc_id and digest, never from the order of the input, so neither workers nor files change an answer.
+Which member of a bucket the others are compared with, and which of a cluster survives, follows from the declared order and doc_id, never
+from the order of the input, so neither workers nor files change an answer.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
-import apache_beam as beam
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from filters.duplicates.components import choose_survivors, components
-from filters.duplicates.neighbours import band_keys, star_edges
-from filters.duplicates.signature import estimate, has_words
 from pipeline.config import Config
-from pipeline.run import COST_OF_NUMBERS, Manifest, PartWriter, Run, Unit, digest, partial, publish
-from pipeline.runners import Told, run_job
+from pipeline.duplicates.candidates import PartUnit, check_survivor, describe_part, earlier_records, find_pairs
+from pipeline.duplicates.clusters import RULES, cluster_columns, clusters_of, write_clusters
+from pipeline.duplicates.exact import verify_exactly
+from pipeline.duplicates.index import FOLDER, Part, Population, earlier_indexes, write_index
+from pipeline.run import COST_OF_NUMBERS, Manifest, PartWriter, Run, Unit, digest
 from pipeline.schema import DECISIONS
 from pipeline.stage import Job, Stage
 
-VERSION = 1
-RECORD = np.dtype([("key", "<u8"), ("identity", "<u8"), ("ordinal", "<i8")])
-CLUSTERS = pa.schema(
-    [
-        ("ordinal", pa.int64()),
-        ("cluster_id", pa.binary(16)),
-        ("survivor_id", pa.binary(16)),
-        ("survives", pa.bool_()),
-        ("exact", pa.bool_()),
-        ("similarity", pa.float32()),
-        ("size", pa.int32()),
-    ]
-)
-VERIFY_EDGES = 1 << 16  # 65,536 pairs of 448-byte signatures: 59 MB at a time
-PARTITIONS = 16
-Ordinals = npt.NDArray[np.int64]
+VERSION = 2
+INDEX = "index"
+# Folders within dedup/ that only the work itself needs.
+SCRATCH = ("records", "edges", "labels", "members", "clusters", "superseded", "shingles")
 
 
-@dataclass(frozen=True, kw_only=True)
-class PartUnit(Unit):
-    """A part with the ordinal of its first document: documents are numbered through the parts in order of their keys."""
-
-    first: int
-
-
-def plan(run: Run, config: Config) -> Sequence[PartUnit]:
-    """A unit per part of filtered/; each depends on every part, since a duplicate may lie anywhere."""
-    filtered = run.outputs("filter", "filtered")
-    everything = digest(
-        [VERSION, config.dedup.model_dump(mode="json"), run.need("filter").outputs_digest(), run.need("extract").outputs_digest()]
-    )
+def plan(run: Run, config: Config) -> Sequence[Unit]:
+    """A unit per part of filtered/, each dependent on every part since a duplicate may lie anywhere; and one for the index."""
+    check_survivor(config)
+    earlier = [[index.digest, index.forgotten().tolist()] for index in earlier_indexes(run, config)]
+    settings = [VERSION, config.dedup.model_dump(mode="json"), [source.name for source in config.sources], earlier]
+    fingerprint = digest([settings, run.need("filter").outputs_digest(), run.need("extract").outputs_digest()])
     parts = run.need("filter").parts
-    units, first = [], 0
-    for key, output in filtered.items():
-        units.append(PartUnit(key=key, fingerprint=everything, bytes=output["bytes"], first=first))
-        first += sum(counts["documents"] for counts in parts[key].counts["sources"].values())
-    return units
-
-
-def candidate_columns(unit: PartUnit, run: Run, config: Config) -> npt.NDArray[np.void]:
-    """Records of a part: one per band of each kept document, and one for its digest."""
-    dedup = config.dedup
-    kept, signals = _kept_signals(unit, run, ["doc_id", "digest", "signature"])
-    ordinals = unit.first + np.flatnonzero(kept)
-    identity, digests = _identity(signals), _halves(signals["digest"])
-    columns = []
-    if dedup.exact:
-        # Bands hash into the same space; a digest that meets a band's key is told apart when the pair is verified.
-        columns.append(_records(digests[:, 0], identity, ordinals))
-    if dedup.near:
-        minima = _minima(signals["signature"], dedup.bands * dedup.rows)
-        with_words = has_words(minima)
-        keys = band_keys(minima[with_words], dedup.bands, dedup.rows)
-        columns += [_records(keys[:, band], identity[with_words], ordinals[with_words]) for band in range(dedup.bands)]
-    return np.concatenate(columns) if columns else np.empty(0, RECORD)
-
-
-def partition(unit: PartUnit, run: Run, config: Config) -> list[tuple[int, bytes]]:
-    """A part's records by partition of the hash space, packed."""
-    records = candidate_columns(unit, run, config)
-    places = records["key"] % np.uint64(PARTITIONS)
-    order = np.argsort(places, kind="stable")
-    borders = np.searchsorted(places[order], np.arange(PARTITIONS + 1))
-    return [
-        (place, records[order[borders[place] : borders[place + 1]]].tobytes())
-        for place in range(PARTITIONS)
-        if borders[place] < borders[place + 1]
-    ]
-
-
-def write_edges(packed: tuple[int, Iterable[bytes]], run: Run) -> None:
-    """Star edges of one partition to `dedup/edges/`, pairs of ordinals, sorted."""
-    place, blobs = packed
-    records = np.concatenate([np.frombuffer(blob, RECORD) for blob in blobs])
-    stars = star_edges(records["key"].copy(), records["identity"].copy(), records["ordinal"].copy())
-    path = run.path("dedup", "edges", f"{place:05d}.npy")
-    with partial(path).open("wb") as file:
-        np.save(file, stars.edges)
-    publish(partial(path), path)
-
-
-class Candidates(beam.PTransform):  # type: ignore[misc]
-    """Parts to files of candidate pairs, through one shuffle of packed columns."""
-
-    def __init__(self, units: Sequence[PartUnit], run: Run, config: Config) -> None:
-        super().__init__()
-        self.units, self.run, self.config = units, run, config
-
-    def expand(self, pipeline: beam.Pipeline) -> beam.PCollection[None]:
-        """One element per part, then one per partition."""
-        return (
-            pipeline
-            | "dedup parts" >> beam.Create(list(self.units))
-            | "records by partition" >> beam.FlatMap(Told(partition, (self.run, self.config)))
-            | "gather partitions" >> beam.GroupByKey()
-            | "star edges" >> beam.Map(Told(write_edges, (self.run,)))
-        )
-
-
-def resolve(units: Sequence[PartUnit], run: Run, config: Config) -> pa.Table:
-    """Verified pairs to clusters and survivors: a row of `CLUSTERS` for every member of a cluster, by ordinal."""
-    files = sorted(run.path("dedup", "edges").glob("*.npy"))
-    edges = np.unique(np.concatenate([np.empty((0, 2), np.int64), *(np.load(file) for file in files)]), axis=0)
-    members = np.unique(edges)
-    signals = _signals_of(members, units, run)
-    edges = np.searchsorted(members, edges)  # from here on, places in `members`
-    digests, minima = _halves(signals["digest"]), _minima(signals["signature"], config.dedup.bands * config.dedup.rows)
-    similarity = np.empty(len(edges), np.float32)
-    for start in range(0, len(edges), VERIFY_EDGES):
-        pairs = edges[start : start + VERIFY_EDGES]
-        similarity[start : start + VERIFY_EDGES] = _similarity(pairs, digests, minima, near=config.dedup.near)
-    edges = edges[similarity >= config.dedup.threshold] if config.dedup.near else edges[similarity == 1]
-    labels = components(edges, len(members))
-    survivors = choose_survivors(labels, signals["bytes"].to_numpy(), _order_of_ids(signals))
-    sizes = np.bincount(labels, minlength=len(members))[labels] if len(members) else labels
-    clustered = np.flatnonzero(sizes > 1)
-    ids = signals["doc_id"].combine_chunks()
-    pairs = np.stack([clustered, survivors[clustered]], axis=1)
-    exact = (digests[pairs[:, 0]] == digests[pairs[:, 1]]).all(axis=1)
-    smallest = _smallest_ids(labels, signals["doc_id"].to_pylist())
-    columns = [
-        members[clustered],
-        pa.array([smallest[label] for label in labels[clustered]], pa.binary(16)),
-        ids.take(pa.array(survivors[clustered])),
-        clustered == survivors[clustered],
-        exact,
-        _similarity(pairs, digests, minima, near=config.dedup.near),
-        sizes[clustered].astype(np.int32),
-    ]
-    return pa.table(columns, schema=CLUSTERS)
+    units: list[Unit] = []
+    first = 0
+    for key, output in run.outputs("filter", "filtered").items():
+        kept = sum(counts["kept"] for counts in parts[key].counts["sources"].values())
+        units.append(PartUnit(key=key, fingerprint=fingerprint, bytes=output["bytes"], first=first, kept=kept))
+        first += kept
+    return [*units, Unit(key=INDEX, fingerprint=fingerprint, bytes=0)]
 
 
 def decide_unit(unit: PartUnit, run: Run, config: Config) -> None:
     """Write the decisions of one part."""
     verdicts = pq.read_table(run.part("filtered", unit.key))
-    rows = verdicts.num_rows
-    clusters = pq.read_table(run.path("dedup", "clusters.parquet"))
-    ordinals = clusters["ordinal"].to_numpy()
-    begin, end = np.searchsorted(ordinals, [unit.first, unit.first + rows])
-    clusters = clusters.slice(begin, end - begin)
-    places = ordinals[begin:end] - unit.first
-    row_of = np.full(rows, -1, np.int64)
-    row_of[places] = np.arange(len(places))
-    indices = pa.array(row_of, mask=row_of < 0)
-    mine = clusters.take(indices)
+    kept_rows = np.flatnonzero(verdicts["keep"].to_numpy())
+    clustered = clusters_of(run, unit.first, unit.kept)
+    row_of = np.full(verdicts.num_rows, -1, np.int64)
+    row_of[kept_rows[clustered["ordinal"]]] = np.arange(len(clustered))
+    mine = cluster_columns(clustered, row_of)
     duplicate = pc.fill_null(pc.invert(mine["survives"]), False)
-    exact = pc.fill_null(mine["exact"], False)
-    rule = pc.if_else(exact, "exact duplicate", "near duplicate")
+    bound = pc.if_else(pc.equal(mine["rule"], RULES[0]), f">= {config.dedup.threshold:g}", "= 1")
     columns = {
         "doc_id": verdicts["doc_id"],
         "keep": pc.and_(verdicts["keep"], pc.invert(duplicate)),
         "stage": pc.if_else(duplicate, "dedup", verdicts["stage"]),
-        "rule": pc.if_else(duplicate, rule, verdicts["rule"]),
+        "rule": pc.if_else(duplicate, mine["rule"], verdicts["rule"]),
         "value": pc.if_else(duplicate, mine["similarity"], verdicts["value"]),
-        "bound": pc.if_else(duplicate, pc.if_else(exact, "= 1", f">= {config.dedup.threshold:g}"), verdicts["bound"]),
+        "bound": pc.if_else(duplicate, bound, verdicts["bound"]),
         "cluster_id": mine["cluster_id"],
         "survivor_id": mine["survivor_id"],
-        "cluster_size": mine["size"],
+        "cluster_size": mine["cluster_size"],
     }
     table = pa.table([pc.cast(columns[field.name], field.type) for field in DECISIONS], schema=DECISIONS)
     with PartWriter(run.part("decisions", unit.key), DECISIONS) as writer:
         writer.write(table)
-    run.give_receipt("dedup", unit, [writer.path], {"sources": _counts(unit, run, table)})
+    index = [run.path(*FOLDER, f"part-{unit.key}.{name}.npy") for name in ("documents", "signatures")]
+    run.give_receipt("dedup", unit, [writer.path, *index], {"sources": _counts(unit, run, table)})
 
 
 def _counts(unit: PartUnit, run: Run, decisions: pa.Table) -> dict[str, Any]:
@@ -214,7 +100,7 @@ def _counts(unit: PartUnit, run: Run, decisions: pa.Table) -> dict[str, Any]:
 
 
 def check(run: Run, _config: Config, manifest: Manifest) -> None:
-    """What filter kept = kept + exact duplicates + near duplicates, per source."""
+    """What filter kept = kept + removed by rule, per source."""
     filtered = run.need("filter").totals["sources"]
     for name, counts in manifest.totals.get("sources", {}).items():
         removed = sum(rule["documents"] for rule in counts["removed"].values())
@@ -227,85 +113,58 @@ def check(run: Run, _config: Config, manifest: Manifest) -> None:
 
 def _summary(manifest: Manifest) -> str:
     sources = manifest.totals.get("sources", {}).values()
-    kept = sum(s["kept"] for s in sources)
-    removed = [
-        sum(s["removed"].get(rule, {"documents": 0})["documents"] for s in sources) for rule in ("exact duplicate", "near duplicate")
-    ]
-    kept_bytes = sum(s["kept_bytes"] for s in sources)
-    return f"{kept:,} documents kept ({kept_bytes / 1e6:,.1f} MB); {removed[0]:,} exact and {removed[1]:,} near duplicates"
+    kept, kept_bytes = sum(s["kept"] for s in sources), sum(s["kept_bytes"] for s in sources)
+    removed: dict[str, int] = {}
+    for source in sources:
+        for rule, count in source["removed"].items():
+            removed[rule] = removed.get(rule, 0) + count["documents"]
+    told = ", ".join(f"{count:,} by {rule!r}" for rule, count in sorted(removed.items()))
+    return f"{kept:,} documents kept ({kept_bytes / 1e6:,.1f} MB); removed {told or 'none'}"
 
 
 def _work(job: Job) -> None:
-    units = plan(job.run, job.config)
-    edges = job.run.path("dedup", "edges")
-    edges.mkdir(exist_ok=True)
-    for file in edges.glob("*"):
-        file.unlink()
-    run_job(job.config.runner, lambda pipeline: pipeline | "dedup" >> Candidates(units, job.run, job.config), units, COST_OF_NUMBERS)
-    with PartWriter(job.run.path("dedup", "clusters.parquet"), CLUSTERS) as writer:
-        writer.write(resolve(units, job.run, job.config))
-    job.each(job.units, decide_unit, cost=COST_OF_NUMBERS)
+    run, config = job.run, job.config
+    units = [unit for unit in plan(run, config) if isinstance(unit, PartUnit)]
+    for name in (*SCRATCH, INDEX, "buckets"):
+        shutil.rmtree(run.path("dedup", name), ignore_errors=True)
+    earlier = earlier_indexes(run, config)
+    own = tuple(Part(str(run.path(*FOLDER)), unit.key, unit.kept) for unit in units)
+    population = Population(earlier, own, anew=any(len(index.forgotten()) for index in earlier))
+    records = run.path("dedup", "records")
+    job.each(units, Describe(records, population.own_first), cost=COST_OF_NUMBERS)
+    files = [records / f"part-{unit.key}.npy" for unit in units]
+    if population.anew:
+        files += [file for begin, index in zip(population.begins, earlier, strict=False) for file in earlier_records(index, begin, records)]
+    find_pairs(files, run, config, population)
+    if config.dedup.verify == "exact":
+        verify_exactly(units, job, population)
+    write_clusters(run, config.dedup, population, config.runner)
+    job.each([unit for unit in job.units if isinstance(unit, PartUnit)], decide_unit, cost=COST_OF_NUMBERS)
+    for unit in job.units:
+        if unit.key == INDEX:
+            _finish_index(unit, job, population)
+    for name in SCRATCH:
+        shutil.rmtree(run.path("dedup", name), ignore_errors=True)
 
 
-def _kept_signals(unit: PartUnit, run: Run, columns: list[str]) -> tuple[npt.NDArray[np.bool_], pa.Table]:
-    keep = pq.read_table(run.part("filtered", unit.key), columns=["keep"])["keep"]
-    return keep.to_numpy().astype(bool), pq.read_table(run.part("signals", unit.key), columns=columns).filter(keep)
+class Describe:
+    """`describe_part` as work on a unit."""
+
+    def __init__(self, records: Path, own_first: int) -> None:
+        self.records, self.own_first = records, own_first
+
+    def __call__(self, unit: PartUnit, run: Run, config: Config) -> None:
+        """Write the part's rows of the index and its records."""
+        describe_part(unit, run, config, self.records, self.own_first)
 
 
-def _signals_of(ordinals: Ordinals, units: Sequence[PartUnit], run: Run) -> pa.Table:
-    """Signals of some documents, by sorted ordinal; only parts that hold one are read."""
-    columns = ["doc_id", "digest", "bytes", "signature"]
-    borders = np.searchsorted(ordinals, [*(unit.first for unit in units), np.iinfo(np.int64).max])
-    tables = [
-        pq.read_table(run.part("signals", unit.key), columns=columns).take(pa.array(ordinals[begin:end] - unit.first))
-        for unit, begin, end in zip(units, borders, borders[1:], strict=False)
-        if begin < end or unit is units[0]
-    ]
-    return pa.concat_tables(tables)
-
-
-def _records(keys: npt.NDArray[np.uint64], identity: npt.NDArray[np.uint64], ordinals: Ordinals) -> npt.NDArray[np.void]:
-    records = np.empty(len(keys), RECORD)
-    records["key"], records["identity"], records["ordinal"] = keys, identity, ordinals
-    return records
-
-
-def _halves(column: pa.ChunkedArray) -> npt.NDArray[np.uint64]:
-    """Fixed 16-byte values as uint64 [n, 2]."""
-    return np.frombuffer(b"".join(column.to_pylist()), "<u8").reshape(-1, 2)
-
-
-def _identity(signals: pa.Table) -> npt.NDArray[np.uint64]:
-    """uint64 [n] of doc_id and digest, so that only identical documents tie."""
-    ids, digests = _halves(signals["doc_id"]), _halves(signals["digest"])
-    mixed: npt.NDArray[np.uint64] = ids[:, 0] ^ (digests[:, 0] * np.uint64(0x9E3779B97F4A7C15))
-    return mixed
-
-
-def _order_of_ids(signals: pa.Table) -> npt.NDArray[np.uint64]:
-    """uint64 [n, 4] that sort as (doc_id, digest) do."""
-    return np.column_stack([_halves(signals[name]).byteswap() for name in ("doc_id", "digest")])
-
-
-def _minima(column: pa.ChunkedArray, permutations: int) -> npt.NDArray[np.uint32]:
-    return np.frombuffer(b"".join(column.to_pylist()), "<u4").reshape(-1, permutations)
-
-
-def _similarity(pairs: Ordinals, digests: npt.NDArray[np.uint64], minima: npt.NDArray[np.uint32], *, near: bool) -> npt.NDArray[np.float32]:
-    """float32 [pairs]: 1 for equal texts, else the Jaccard similarity by signature (0 where near is off or a text has no word)."""
-    first, second = pairs[:, 0], pairs[:, 1]
-    estimated = estimate(minima[first], minima[second]) if near else np.zeros(len(pairs), np.float32)
-    # An estimate of 1 is not equality: below 1, so that 1 means equal texts.
-    estimated = np.minimum(estimated, 0.9999)
-    same = (digests[first] == digests[second]).all(axis=1)
-    return np.where(same, 1, estimated).astype(np.float32)
-
-
-def _smallest_ids(labels: Ordinals, ids: list[bytes]) -> dict[int, bytes]:
-    smallest: dict[int, bytes] = {}
-    for label, document in zip(labels.tolist(), ids, strict=True):
-        smallest[label] = min(document, smallest.get(label, document))
-    return smallest
+def _finish_index(unit: Unit, job: Job, population: Population) -> None:
+    """Close the index: its digest is of what its parts hold and of how their clusters came out."""
+    run = job.run
+    files = sorted(file for name in ("bands", "links") for file in run.path(*FOLDER, name).glob("*.npy"))
+    content = {path: output["sha256"] for receipt in job.receipts().values() for path, output in receipt.outputs.items()}
+    description = write_index(run, job.config, population.own, population.earlier, content)
+    run.give_receipt("dedup", unit, [description, *files, run.path("dedup", "superseded.parquet")], {})
 
 
 DEDUP = Stage("dedup", ("decisions",), plan, _work, _summary, check)

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.exchange import LEAST_PLACES, Place, exchange, groups, layout, of_places, save_array, write_records
+from pipeline.exchange import LEAST_PLACES, Place, exchange, layout, of_places, save_array, write_records
 from pipeline.settings.stages import Runner
 
 RECORD = np.dtype([("key", "<u8"), ("ordinal", "<i8"), ("weight", "<f4", (2,))])
@@ -62,12 +62,6 @@ def test_places_part_the_hash_space(total: int, memory: int) -> None:
     table = np.zeros(len(keys), RECORD)
     table["key"] = keys
     assert sum(len(piece) for piece in of_places(table, places)) == len(keys)
-
-
-def test_groups_of_nothing_of_one_and_of_runs() -> None:
-    assert [array.tolist() for array in groups(np.array([], np.uint64))] == [[], []]
-    assert [array.tolist() for array in groups(np.array([7], np.uint64))] == [[0], [1]]
-    assert [array.tolist() for array in groups(np.array([1, 1, 2, 5, 5, 5], np.uint64))] == [[0, 2, 3], [2, 1, 3]]
 
 
 def test_no_file_is_no_work(tmp_path: Path) -> None:

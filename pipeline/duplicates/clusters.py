@@ -1,0 +1,136 @@
+"""From verified pairs to clusters: who belongs together, who of them survives, and how alike the others are to that one."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from filters.duplicates.digests import as_bytes
+from filters.duplicates.neighbours import groups
+from filters.duplicates.survivors import choose_survivors, precedence
+from pipeline.duplicates.candidates import read_edges
+from pipeline.duplicates.connected import connected
+from pipeline.duplicates.index import FOLDER, LINK, Ordinals, Population
+from pipeline.duplicates.likeness import NEAR, SAME_TEXT, SAME_WORDS, Likeness, Sets
+from pipeline.exchange import Place, exchange, mapped, save_array, write_records
+from pipeline.run import PartWriter, Run
+from pipeline.schema import DOCUMENT_ID
+from pipeline.settings.dedup import Dedup
+from pipeline.settings.stages import Runner
+
+MEMBER = np.dtype([("key", "<u8"), ("label", "<i8"), ("node", "<i8")])
+CLUSTERED = np.dtype(
+    [
+        ("ordinal", "<i8"),  # among the run's own documents
+        ("cluster", "<u8", (2,)),
+        ("survivor", "<u8", (2,)),
+        ("survives", "?"),
+        ("kind", "u1"),  # how it is like the survivor
+        ("similarity", "<f4"),
+        ("size", "<i4"),
+    ]
+)
+SUPERSEDED = pa.schema([("run", pa.string()), ("doc_id", DOCUMENT_ID), ("survivor_id", DOCUMENT_ID)])
+RULES = {SAME_TEXT: "exact duplicate", SAME_WORDS: "same words", NEAR: "near duplicate"}
+_SPREAD = np.uint64(0x9E3779B97F4A7C15)
+
+
+def write_clusters(run: Run, dedup: Dedup, population: Population, runner: Runner) -> None:
+    """`CLUSTERED` rows of every document of the run that is in a cluster to `dedup/clusters/`, and what later runs need to the index.
+
+    Earlier documents that had survived and would not any more, because a document of this run joins their clusters, are told in
+    `dedup/superseded.parquet`.
+    """
+    files = []
+    for number, file in enumerate(connected(read_edges(run), run.path("dedup", "labels"), runner)):
+        labels = mapped(file)
+        members = np.empty(len(labels), MEMBER)
+        members["label"], members["node"] = labels["label"], labels["node"]
+        members["key"] = labels["label"].astype(np.uint64) * _SPREAD
+        files.append(run.path("dedup", "members", f"{number:05d}.npy"))
+        write_records(files[-1], members)
+    exchange("clusters", files, clusters_of_place, (run, dedup, population), runner)
+    names = [index.name for index in population.earlier]
+    with PartWriter(run.path("dedup", "superseded.parquet"), SUPERSEDED) as writer:
+        for file in sorted(run.path("dedup", "superseded").glob("*.npy")):
+            rows = np.load(file, allow_pickle=False)
+            ids = [as_bytes(np.ascontiguousarray(rows[name])) for name in ("doc_id", "survivor")]
+            writer.write(pa.table([pa.array([names[age] for age in rows["age"].tolist()], pa.string()), *ids], schema=SUPERSEDED))
+
+
+def clusters_of_place(placed: tuple[Place, npt.NDArray[np.void]], run: Run, dedup: Dedup, population: Population) -> None:
+    """What `write_clusters` does of the clusters of one place of the hash space."""
+    place, members = placed
+    name = f"{place.number:05d}-of-{place.count:05d}.npy"
+    members = members[np.lexsort((members["node"], members["label"]))]
+    nodes, labels = np.ascontiguousarray(members["node"]), np.ascontiguousarray(members["label"])
+    likeness = Likeness(nodes, population, dedup)
+    known = population.links(nodes)
+    stood = known["survivor"] == nodes
+    if population.anew:
+        known["survivor"], known["size"], known["cluster"] = nodes, 1, likeness.documents["doc_id"]
+    survivors = choose_survivors(labels, precedence(population.order(nodes, likeness.documents)))
+    begins, lengths = groups(labels)
+    sizes = np.repeat(np.add.reduceat(known["size"], begins), lengths) if len(nodes) else nodes
+    smallest = np.repeat(_smallest(known["cluster"], begins, labels), lengths, axis=0)
+
+    links = np.empty(len(nodes), LINK)
+    links["node"], links["survivor"], links["size"], links["cluster"] = nodes, nodes[survivors], sizes, smallest
+    save_array(run.path(*FOLDER, "links", name), links[np.argsort(nodes)])
+
+    own = np.flatnonzero(nodes >= population.own_first)
+    pairs = np.stack([own, survivors[own]], axis=1)
+    rows = np.zeros(len(own), CLUSTERED)
+    rows["ordinal"] = nodes[own] - population.own_first
+    rows["cluster"], rows["survivor"] = smallest[own], likeness.documents["doc_id"][survivors[own]]
+    rows["survives"] = own == survivors[own]
+    rows["kind"] = likeness.kinds(pairs)
+    by_text = dedup.verify == "exact"
+    similar = Sets(run.path("dedup", "shingles"), population).similarities(nodes[pairs]) if by_text else likeness.estimates(pairs)
+    # A similarity of 1 is not equality (nor are equal shingles): below 1, so that 1 means equal words.
+    rows["similarity"] = np.where(rows["kind"] == NEAR, np.minimum(similar, np.float32(0.9999)), 1)
+    rows["size"] = np.minimum(sizes[own], np.iinfo(np.int32).max)
+    save_array(run.path("dedup", "clusters", name), rows[np.argsort(rows["ordinal"])])
+
+    fallen = np.flatnonzero((nodes < population.own_first) & stood & (survivors != np.arange(len(nodes))))
+    told = np.zeros(len(fallen), [("age", "<i4"), ("doc_id", "<u8", (2,)), ("survivor", "<u8", (2,))])
+    told["age"] = population.ages(nodes[fallen])
+    told["doc_id"], told["survivor"] = likeness.documents["doc_id"][fallen], likeness.documents["doc_id"][survivors[fallen]]
+    if len(told):
+        save_array(run.path("dedup", "superseded", name), told)
+
+
+def clusters_of(run: Run, first: int, documents: int) -> npt.NDArray[np.void]:
+    """`CLUSTERED` rows of a range of the run's own documents; `ordinal` counts from its first."""
+    pieces = [np.empty(0, CLUSTERED)]
+    for file in sorted(run.path("dedup", "clusters").glob("*.npy")):
+        rows = mapped(file)
+        begin, end = np.searchsorted(rows["ordinal"], [first, first + documents])
+        pieces.append(np.array(rows[begin:end]))
+    clustered = np.concatenate(pieces)
+    clustered["ordinal"] -= first
+    return clustered
+
+
+def cluster_columns(clustered: npt.NDArray[np.void], row_of: Ordinals) -> pa.Table:
+    """Columns of decisions/ about clusters for some documents: cluster_id, survivor_id, cluster_size, survives, rule, similarity.
+
+    Args:
+        clustered: rows of `CLUSTERED`.
+        row_of: int64 [n], the row of each document, or -1 where it is in no cluster.
+    """
+    columns = {
+        "cluster_id": as_bytes(clustered["cluster"]),
+        "survivor_id": as_bytes(clustered["survivor"]),
+        "cluster_size": pa.array(clustered["size"]),
+        "survives": pa.array(clustered["survives"]),
+        "rule": pa.array([RULES[kind] for kind in clustered["kind"].tolist()], pa.string()),
+        "similarity": pa.array(clustered["similarity"]),
+    }
+    return pa.table(columns).take(pa.array(row_of, mask=row_of < 0))
+
+
+def _smallest(numbers: npt.NDArray[np.uint64], begins: Ordinals, labels: Ordinals) -> npt.NDArray[np.uint64]:
+    """The smallest row of each group of uint64 [n, 2], by the first column, then the second."""
+    return numbers[np.lexsort((numbers[:, 1], numbers[:, 0], labels))[begins]]
