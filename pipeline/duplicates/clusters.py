@@ -7,12 +7,12 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from filters.duplicates.digests import as_bytes
-from filters.duplicates.neighbours import groups
+from filters.duplicates.neighbours import groups, verified_stars
 from filters.duplicates.survivors import choose_survivors, precedence
 from pipeline.duplicates.candidates import read_edges
 from pipeline.duplicates.connected import connected
-from pipeline.duplicates.index import FOLDER, LINK, Ordinals, Population
-from pipeline.duplicates.likeness import NEAR, SAME_TEXT, SAME_WORDS, Likeness, Sets
+from pipeline.duplicates.index import FOLDER, LINK, SURVIVOR, Ordinals, Population
+from pipeline.duplicates.likeness import NEAR, SAME_TEXT, SAME_WORDS, Likeness
 from pipeline.exchange import Place, exchange, mapped, save_array, write_records
 from pipeline.run import PartWriter, Run
 from pipeline.schema import DOCUMENT_ID
@@ -33,6 +33,8 @@ CLUSTERED = np.dtype(
 )
 SUPERSEDED = pa.schema([("run", pa.string()), ("doc_id", DOCUMENT_ID), ("survivor_id", DOCUMENT_ID)])
 RULES = {SAME_TEXT: "exact duplicate", SAME_WORDS: "same words", NEAR: "near duplicate"}
+MOST_SURVIVORS = 256
+"""Of a cluster that members are compared with; what is similar to none of them survives, too."""
 _SPREAD = np.uint64(0x9E3779B97F4A7C15)
 
 
@@ -63,42 +65,77 @@ def clusters_of_place(placed: tuple[Place, npt.NDArray[np.void]], run: Run, dedu
     """What `write_clusters` does of the clusters of one place of the hash space."""
     place, members = placed
     name = f"{place.number:05d}-of-{place.count:05d}.npy"
-    members = members[np.lexsort((members["node"], members["label"]))]
     nodes, labels = np.ascontiguousarray(members["node"]), np.ascontiguousarray(members["label"])
-    likeness = Likeness(nodes, population, dedup)
     known = population.links(nodes)
     stood = known["survivor"] == nodes
     if population.anew:
-        known["survivor"], known["size"], known["cluster"] = nodes, 1, likeness.documents["doc_id"]
-    survivors = choose_survivors(labels, precedence(population.order(nodes, likeness.documents)))
+        known["survivor"], known["size"], known["cluster"] = nodes, 1, population.documents(nodes)["doc_id"]
+    elif dedup.similar_to == "survivor":
+        nodes, labels, known, stood = _with_further_survivors(nodes, labels, known, stood, population)
+    order = np.lexsort((nodes, labels))
+    nodes, labels, known, stood = nodes[order], labels[order], known[order], stood[order]
+    likeness = Likeness(nodes, population, dedup, run.path("dedup", "shingles") if dedup.verify == "exact" else None)
+    places = precedence(population.order(nodes, likeness.documents))
+    first = choose_survivors(labels, places)
+    survivors = first if dedup.similar_to == "member" else _similar_survivors(labels, places, likeness, population)
     begins, lengths = groups(labels)
-    sizes = np.repeat(np.add.reduceat(known["size"], begins), lengths) if len(nodes) else nodes
+    sizes = np.repeat(np.add.reduceat(known["size"], begins), lengths)
     smallest = np.repeat(_smallest(known["cluster"], begins, labels), lengths, axis=0)
+    stands = survivors == np.arange(len(nodes))
 
     links = np.empty(len(nodes), LINK)
-    links["node"], links["survivor"], links["size"], links["cluster"] = nodes, nodes[survivors], sizes, smallest
+    links["node"], links["survivor"], links["size"], links["cluster"] = nodes, nodes[first], sizes, smallest
     save_array(run.path(*FOLDER, "links", name), links[np.argsort(nodes)])
+    if dedup.similar_to == "survivor":
+        all_survivors = np.empty(int(stands.sum()), SURVIVOR)
+        all_survivors["first"], all_survivors["survivor"] = nodes[first][stands], nodes[stands]
+        save_array(run.path(*FOLDER, "survivors", name), np.sort(all_survivors))
 
     own = np.flatnonzero(nodes >= population.own_first)
     pairs = np.stack([own, survivors[own]], axis=1)
     rows = np.zeros(len(own), CLUSTERED)
     rows["ordinal"] = nodes[own] - population.own_first
     rows["cluster"], rows["survivor"] = smallest[own], likeness.documents["doc_id"][survivors[own]]
-    rows["survives"] = own == survivors[own]
+    rows["survives"] = stands[own]
     rows["kind"] = likeness.kinds(pairs)
-    by_text = dedup.verify == "exact"
-    similar = Sets(run.path("dedup", "shingles"), population).similarities(nodes[pairs]) if by_text else likeness.estimates(pairs)
     # A similarity of 1 is not equality (nor are equal shingles): below 1, so that 1 means equal words.
-    rows["similarity"] = np.where(rows["kind"] == NEAR, np.minimum(similar, np.float32(0.9999)), 1)
+    rows["similarity"] = np.where(rows["kind"] == NEAR, np.minimum(likeness.similarities(pairs), np.float32(0.9999)), 1)
     rows["size"] = np.minimum(sizes[own], np.iinfo(np.int32).max)
     save_array(run.path("dedup", "clusters", name), rows[np.argsort(rows["ordinal"])])
 
-    fallen = np.flatnonzero((nodes < population.own_first) & stood & (survivors != np.arange(len(nodes))))
+    fallen = np.flatnonzero((nodes < population.own_first) & stood & ~stands)
     told = np.zeros(len(fallen), [("age", "<i4"), ("doc_id", "<u8", (2,)), ("survivor", "<u8", (2,))])
     told["age"] = population.ages(nodes[fallen])
     told["doc_id"], told["survivor"] = likeness.documents["doc_id"][fallen], likeness.documents["doc_id"][survivors[fallen]]
     if len(told):
         save_array(run.path("dedup", "superseded", name), told)
+
+
+def _with_further_survivors(
+    nodes: Ordinals, labels: Ordinals, known: npt.NDArray[np.void], stood: npt.NDArray[np.bool_], population: Population
+) -> tuple[Ordinals, Ordinals, npt.NDArray[np.void], npt.NDArray[np.bool_]]:
+    """The same and, beside the first survivor of an earlier cluster, its others; they add nothing to its size."""
+    places, further = population.further_survivors(nodes)
+    others = known[places]
+    others["node"], others["size"] = further, 0
+    together = np.concatenate([nodes, further])
+    return together, np.concatenate([labels, labels[places]]), np.concatenate([known, others]), np.concatenate([stood, stood[places]])
+
+
+def _similar_survivors(labels: Ordinals, places: Ordinals, likeness: Likeness, population: Population) -> Ordinals:
+    """For each row the first survivor of its cluster that it is similar to, or itself: int64 [n].
+
+    What survived of an earlier run is a survivor here whatever it is similar to: its run has written it.
+    """
+    earlier = likeness.nodes < population.own_first if not population.anew else np.zeros(len(labels), np.bool_)
+
+    def similar(pairs: Ordinals) -> npt.NDArray[np.bool_]:
+        return np.asarray(~earlier[pairs].all(axis=1) & likeness.similar(pairs))
+
+    rows = np.arange(len(labels))
+    stars = verified_stars(labels.astype(np.uint64) + np.uint64(1), rows, places, similar, MOST_SURVIVORS)
+    rows[stars.edges[:, 1]] = stars.edges[:, 0]
+    return rows
 
 
 def clusters_of(run: Run, first: int, documents: int) -> npt.NDArray[np.void]:

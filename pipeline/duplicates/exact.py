@@ -17,7 +17,7 @@ from filters.duplicates.shingles import shingle_sets
 from pipeline.config import Config
 from pipeline.duplicates.candidates import PartUnit, read_edges
 from pipeline.duplicates.index import Population
-from pipeline.duplicates.likeness import Likeness, Sets, shingles_file
+from pipeline.duplicates.likeness import Likeness, shingles_file
 from pipeline.exchange import mapped, save_array
 from pipeline.run import Run, Unit
 from pipeline.stage import Job
@@ -76,6 +76,5 @@ class Compare:
         """Rewrite the file."""
         pairs = np.load(edges.path, allow_pickle=False)
         nodes, places = np.unique(pairs, return_inverse=True)
-        same = Likeness(nodes, self.population, config.dedup).same(places.reshape(pairs.shape))
-        similarities = Sets(run.path(*FOLDER), self.population).similarities(pairs)
-        save_array(edges.path, pairs[same | (similarities >= np.float32(config.dedup.threshold))])
+        likeness = Likeness(nodes, self.population, config.dedup, run.path(*FOLDER))
+        save_array(edges.path, pairs[likeness.similar(places.reshape(pairs.shape))])

@@ -5,7 +5,8 @@
       part-K.signatures.npy   uint32 [n, permutations]
       bands/PLACE.keys.npy    uint64, every key of every document, rising, by place of the hash space
       bands/PLACE.ordinals.npy    int64, the documents of these keys
-      links/PLACE.npy         `LINK`: each document of a cluster and the one that survives of it
+      links/PLACE.npy         `LINK`: each document of a cluster and the first that survives of it
+      survivors/PLACE.npy     `SURVIVOR`: all that survive of a cluster, where they are several
       forgotten.npy           int64, rising: documents that were taken out
       index.json              settings, parts, the indexes that it was made against
 
@@ -32,6 +33,7 @@ from pipeline.exchange import Place, mapped, save_array
 from pipeline.run import Run, digest, write_json
 
 LINK = np.dtype([("node", "<i8"), ("survivor", "<i8"), ("size", "<i8"), ("cluster", "<u8", (2,))])
+SURVIVOR = np.dtype([("first", "<i8"), ("survivor", "<i8")])
 FOLDER = ("dedup", "index")
 DESCRIPTION = "index.json"
 FORGOTTEN = "forgotten.npy"
@@ -156,6 +158,22 @@ class Population:
                 result["size"][hits], result["cluster"][hits] = linked["size"], linked["cluster"]
         return result
 
+    def further_survivors(self, firsts: Ordinals) -> tuple[Ordinals, Ordinals]:
+        """What else survived of the clusters whose first survivors are given: the places among `firsts`, and the documents."""
+        latest: dict[int, Ordinals] = {}
+        for number, index in enumerate(self.earlier):
+            theirs, ours = self._begins_of(number)
+            wanted = _moved(firsts, ours, theirs)
+            for file in sorted((index.folder / "survivors").glob("*.npy")):
+                table = mapped(file)
+                begins = np.searchsorted(table["first"], wanted, side="left")
+                ends = np.searchsorted(table["first"], wanted, side="right")
+                for place in np.flatnonzero(ends > begins).tolist():
+                    latest[place] = _moved(table["survivor"][begins[place] : ends[place]], theirs, ours)
+        further = {place: ordinals[ordinals != firsts[place]] for place, ordinals in latest.items()}
+        places = np.repeat(np.array(list(further), np.int64), [len(ordinals) for ordinals in further.values()])
+        return places, np.concatenate([np.empty(0, np.int64), *further.values()])
+
     def _begins_of(self, number: int) -> tuple[Ordinals, Ordinals]:
         """Where each index that index `number` was made of begins and, last, where it ends: as it counts, and as this population does.
 
@@ -202,7 +220,7 @@ def part_file(part: Part, name: str) -> Path:
 
 def index_settings(config: Config) -> dict[str, Any]:
     """Settings that must be the same in all runs that are compared."""
-    names = ("ngram", "bands", "rows", "seed", "exact", "near", "threshold", "verify", "scope", "survivor")
+    names = ("ngram", "bands", "rows", "seed", "exact", "near", "threshold", "verify", "similar_to", "scope", "survivor")
     return {"version": VERSION, **config.dedup.model_dump(mode="json", include=set(names))}
 
 

@@ -22,9 +22,11 @@ NEAR, SAME_WORDS, SAME_TEXT = 0, 1, 2
 class Likeness:
     """Compares documents by what the index holds of them. Pairs are rows of `nodes`."""
 
-    def __init__(self, nodes: Ordinals, population: Population, dedup: Dedup) -> None:
+    def __init__(self, nodes: Ordinals, population: Population, dedup: Dedup, shingles: Path | None = None) -> None:
+        """`shingles`: folder of the shingles of all documents that are in a pair, where similarity is to be exact."""
         self.nodes, self.population, self.dedup = nodes, population, dedup
         self.documents = population.documents(nodes)
+        self.sets = Sets(shingles, population) if shingles else None
 
     def candidates(self, pairs: Ordinals) -> npt.NDArray[np.bool_]:
         """Bool [m]: similar enough to be duplicates, or to be compared exactly later."""
@@ -35,6 +37,16 @@ class Likeness:
         margin = 4 * (dedup.threshold * (1 - dedup.threshold) / (dedup.bands * dedup.rows)) ** 0.5 if dedup.verify == "exact" else 0.0
         same = self.same(pairs)
         return np.asarray(same | (self.estimates(pairs) >= np.float32(dedup.threshold - margin)))
+
+    def similar(self, pairs: Ordinals) -> npt.NDArray[np.bool_]:
+        """Bool [m]: duplicates."""
+        if self.sets is None:
+            return self.candidates(pairs)
+        return np.asarray(self.same(pairs) | (self.similarities(pairs) >= np.float32(self.dedup.threshold)))
+
+    def similarities(self, pairs: Ordinals) -> npt.NDArray[np.float32]:
+        """float32 [m]: Jaccard similarity of shingles, exact or estimated."""
+        return self.estimates(pairs) if self.sets is None else self.sets.similarities(self.nodes[pairs])
 
     def same(self, pairs: Ordinals) -> npt.NDArray[np.bool_]:
         """Bool [m]: of equal words, where that is asked for."""

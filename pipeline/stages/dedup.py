@@ -28,6 +28,7 @@ from pipeline.duplicates.candidates import PartUnit, check_survivor, describe_pa
 from pipeline.duplicates.clusters import RULES, cluster_columns, clusters_of, write_clusters
 from pipeline.duplicates.exact import verify_exactly
 from pipeline.duplicates.index import FOLDER, Part, Population, earlier_indexes, write_index
+from pipeline.duplicates.likeness import NEAR
 from pipeline.run import COST_OF_NUMBERS, Manifest, PartWriter, Run, Unit, digest
 from pipeline.schema import DECISIONS
 from pipeline.stage import Job, Stage
@@ -63,7 +64,10 @@ def decide_unit(unit: PartUnit, run: Run, config: Config) -> None:
     row_of[kept_rows[clustered["ordinal"]]] = np.arange(len(clustered))
     mine = cluster_columns(clustered, row_of)
     duplicate = pc.fill_null(pc.invert(mine["survives"]), False)
-    bound = pc.if_else(pc.equal(mine["rule"], RULES[0]), f">= {config.dedup.threshold:g}", "= 1")
+    least = f">= {config.dedup.threshold:g}"
+    # In a chain of small changes a document may be less similar to the survivor than to the member that it is removed for.
+    near = pc.if_else(pc.less(mine["similarity"], np.float32(config.dedup.threshold)), f"{least} to another member", least)
+    bound = pc.if_else(pc.equal(mine["rule"], RULES[NEAR]), near, "= 1")
     columns = {
         "doc_id": verdicts["doc_id"],
         "keep": pc.and_(verdicts["keep"], pc.invert(duplicate)),
@@ -161,7 +165,7 @@ class Describe:
 def _finish_index(unit: Unit, job: Job, population: Population) -> None:
     """Close the index: its digest is of what its parts hold and of how their clusters came out."""
     run = job.run
-    files = sorted(file for name in ("bands", "links") for file in run.path(*FOLDER, name).glob("*.npy"))
+    files = sorted(file for name in ("bands", "links", "survivors") for file in run.path(*FOLDER, name).glob("*.npy"))
     content = {path: output["sha256"] for receipt in job.receipts().values() for path, output in receipt.outputs.items()}
     description = write_index(run, job.config, population.own, population.earlier, content)
     run.give_receipt("dedup", unit, [description, *files, run.path("dedup", "superseded.parquet")], {})

@@ -72,7 +72,7 @@ def test_a_copied_page_is_removed_in_favour_of_its_survivor(whole: Path) -> None
     (rule,) = {
         row["rule"]: row for row in decisions.append_column("locator", documents["locator"]).to_pylist() if row["stage"] == "dedup"
     }.values()
-    assert rule["rule"] in {"exact duplicate", "near duplicate"}
+    assert rule["rule"] in {"exact duplicate", "same words", "near duplicate"}
     assert rule["survivor_id"] in set(documents["doc_id"].filter(decisions["keep"]).to_pylist())
 
 

@@ -104,6 +104,46 @@ def test_a_new_document_that_joins_two_clusters_of_earlier_runs_supersedes_one(t
     assert [(one["run"], one["survivor_id"]) for one in superseded] == [(str(tmp_path / "old"), row["survivor_id"])]
 
 
+@pytest.mark.parametrize("verify", ["estimate", "exact"])
+def test_a_chain_has_one_survivor_or_only_what_is_similar_to_a_survivor_goes(tmp_path: Path, verify: str) -> None:
+    words = [f"w{k}" for k in range(400)]
+    versions = []
+    for version in range(12):  # each is .90 like the one before; three steps apart .75, four .68
+        words[version * 20 + 5 : version * 20 + 20 : 4] = [f"v{version}"] * 4
+        versions.append(Text(f"{version:02d}", " ".join(words) + " " * 50 * version))
+    dedup = {"bands": 64, "rows": 3, "survivor": ["bytes"], "verify": verify}
+    chained = deduplicated(tmp_path / "member", versions, dedup=dedup)
+    assert kept(chained) == {"11"}
+    rows = decisions(chained)
+    assert {rows["10"]["bound"], rows["00"]["bound"]} == {">= 0.7", ">= 0.7 to another member"}
+    cut = deduplicated(tmp_path / "survivor", versions, dedup=dedup | {"similar_to": "survivor"})
+    rows = decisions(cut)
+    assert 3 <= len(kept(cut)) <= 5
+    assert "11" in kept(cut)
+    assert all(row["value"] >= 0.7 for row in rows.values() if not row["keep"])
+    assert len({row["cluster_id"] for row in rows.values()}) == 1
+
+
+@pytest.mark.parametrize("seed", [3, 4])
+def test_survivors_of_earlier_runs_stand_where_similarity_to_a_survivor_is_asked_for(tmp_path: Path, seed: int) -> None:
+    texts = corpus(seed, families=20)
+    dedup = {"survivor": ["bytes"], "similar_to": "survivor", "bands": 56, "rows": 2}
+    known: list[str] = []
+    runs = []
+    for name in ("one", "two", "three"):
+        mine = [text for text in texts if text.source == name]
+        runs.append(deduplicated(tmp_path / name, mine, dedup=dedup | {"against": known}))
+        known.append(str(tmp_path / name))
+        assert pq.read_table(runs[-1].path("dedup", "superseded.parquet")).num_rows == 0
+    of = {text.doc_id: text for text in texts}
+    standing = set().union(*(kept(run) for run in runs))
+    for run in runs:
+        for row in decisions(run).values():
+            if not row["keep"]:
+                assert row["value"] >= 0.7
+                assert of[row["survivor_id"]].name in standing
+
+
 def test_earlier_runs_are_refused_where_the_answer_would_not_be_that_of_one_run(tmp_path: Path) -> None:
     a, b = str(tmp_path / "a"), str(tmp_path / "b")
     text = [Text("x", "some words that are the same in all of these runs")]
