@@ -25,13 +25,14 @@ import pyarrow.parquet as pq
 from filters.duplicates.components import choose_survivors, components
 from filters.duplicates.neighbours import band_keys, star_edges
 from filters.duplicates.signature import estimate, has_words
+from filters.duplicates.weights import table_of, weights_of
 from pipeline.config import Config
 from pipeline.run import COST_OF_NUMBERS, Manifest, PartWriter, Run, Unit, digest, partial, publish
 from pipeline.runners import Told, run_job
 from pipeline.schema import DECISIONS
 from pipeline.stage import Job, Stage
 
-VERSION = 1
+VERSION = 2
 RECORD = np.dtype([("key", "<u8"), ("identity", "<u8"), ("ordinal", "<i8")])
 CLUSTERS = pa.schema(
     [
@@ -179,9 +180,11 @@ def decide_unit(unit: PartUnit, run: Run, config: Config) -> None:
     duplicate = pc.fill_null(pc.invert(mine["survives"]), False)
     exact = pc.fill_null(mine["exact"], False)
     rule = pc.if_else(exact, "exact duplicate", "near duplicate")
+    keep = pc.and_(verdicts["keep"], pc.invert(duplicate))
+    weights = weights_of(pc.fill_null(mine["size"], 1).to_numpy(), table_of(config.dedup.weights))
     columns = {
         "doc_id": verdicts["doc_id"],
-        "keep": pc.and_(verdicts["keep"], pc.invert(duplicate)),
+        "keep": keep,
         "stage": pc.if_else(duplicate, "dedup", verdicts["stage"]),
         "rule": pc.if_else(duplicate, rule, verdicts["rule"]),
         "value": pc.if_else(duplicate, mine["similarity"], verdicts["value"]),
@@ -189,6 +192,7 @@ def decide_unit(unit: PartUnit, run: Run, config: Config) -> None:
         "cluster_id": mine["cluster_id"],
         "survivor_id": mine["survivor_id"],
         "cluster_size": mine["size"],
+        "weight": pc.if_else(keep, pa.array(weights), None),
     }
     table = pa.table([pc.cast(columns[field.name], field.type) for field in DECISIONS], schema=DECISIONS)
     with PartWriter(run.part("decisions", unit.key), DECISIONS) as writer:
