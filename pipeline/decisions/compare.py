@@ -28,7 +28,6 @@ CONTEXT = 30
 """Characters shown on each side of what differs within a line."""
 MOST_SHOWN = 10
 SENTENCES = re.compile(r"[^.!?。！？]+[.!?。！？]*|[.!?。！？]+")
-NOTHING = "(nothing)"
 Span = tuple[int, int, int, int]
 """Pieces begin to end of one text, and begin to end of the other."""
 
@@ -66,11 +65,12 @@ class _Piece:
 def compare(left: str, right: str) -> Comparison:
     """The places where two texts differ, in their order; in time linear in their length."""
     pieces = _pieces(left), _pieces(right)
-    spans = list(_spans(*([piece.text.rstrip("\r\n") for piece in side] for side in pieces)))
+    spans = list(differing(*([piece.text.rstrip("\r\n") for piece in side] for side in pieces)))
     shown = []
     for left_begin, left_end, right_begin, right_end in spans[:MOST_SHOWN]:
         sides = pieces[0][left_begin:left_end], pieces[1][right_begin:right_end]
-        cut = _cut_around(*("".join(piece.text for piece in side).rstrip("\r\n") for side in sides))
+        texts = ("".join(piece.text for piece in side).rstrip("\r\n") or "\n" * len(side[:1]) for side in sides)
+        cut = _cut_around(*texts)
         shown.append(Difference(_line(pieces[0], left_begin), _line(pieces[1], right_begin), *cut))
     return Comparison(left == right, len(spans), shown)
 
@@ -87,9 +87,9 @@ def side_by_side(comparison: Comparison, titles: tuple[str, str], width: int) ->
     for number, place in enumerate(comparison.shown):
         if number:
             table.add_row()
-        blanks = " (blanks differ)" if place.left.split() == place.right.split() else ""
-        left, right = (Text((_visible(text) if text else NOTHING) + blanks) for text in (place.left, place.right))
-        table.add_row(f"{place.left_line:,}", left, f"{place.right_line:,}", right)
+        blanks = " (blanks differ)" if place.left.split() == place.right.split() != [] else ""
+        left, right = (_visible(text) + blanks for text in (place.left, place.right))
+        table.add_row(f"{place.left_line:,}", Text(left), f"{place.right_line:,}", Text(right))
     file = io.StringIO()
     Console(file=file, width=max(width, 40), color_system=None, force_terminal=False, highlight=False, emoji=False).print(table)
     yield from (line.rstrip() for line in file.getvalue().split("\n")[:-1])
@@ -99,6 +99,8 @@ def side_by_side(comparison: Comparison, titles: tuple[str, str], width: int) ->
 
 def _visible(text: str) -> str:
     """Lines stay lines; whatever else a terminal would obey or not show is written as an escape."""
+    if not text.strip():
+        return "(an empty line)" if text else "(nothing)"
     return "\n".join(
         "".join(c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode() for c in line) for line in text.split("\n")
     )
@@ -118,8 +120,8 @@ def _line(pieces: Sequence[_Piece], place: int) -> int:
     return pieces[place].line if place < len(pieces) else pieces[-1].line + 1 if pieces else 1
 
 
-def _spans(left: list[str], right: list[str]) -> Iterator[Span]:
-    """Where the texts differ, neighbouring places joined."""
+def differing(left: Sequence[str], right: Sequence[str]) -> Iterator[Span]:
+    """Where two sequences differ, in their order, neighbouring places joined; between them they are equal."""
     joined: Span | None = None
     for span in _between_anchors(left, right):
         if joined and joined[1] == span[0] and joined[3] == span[2]:
@@ -132,7 +134,7 @@ def _spans(left: list[str], right: list[str]) -> Iterator[Span]:
         yield joined
 
 
-def _between_anchors(left: list[str], right: list[str]) -> Iterator[Span]:
+def _between_anchors(left: Sequence[str], right: Sequence[str]) -> Iterator[Span]:
     left_at, right_at = 0, 0
     for left_anchor, right_anchor in [*_anchors(left, right), (len(left), len(right))]:
         # From an anchor on the texts agree for a while; what follows up to the next one is short, as a rule.
@@ -151,7 +153,7 @@ def _between_anchors(left: list[str], right: list[str]) -> Iterator[Span]:
         left_at, right_at = left_anchor, right_anchor
 
 
-def _anchors(left: list[str], right: list[str]) -> list[tuple[int, int]]:
+def _anchors(left: Sequence[str], right: Sequence[str]) -> list[tuple[int, int]]:
     """Places of pieces that stand once in both texts: the longest run of them that rises in both."""
     counts = Counter(left), Counter(right)
     of_right = {piece: place for place, piece in enumerate(right) if counts[1][piece] == 1}

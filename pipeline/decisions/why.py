@@ -263,5 +263,6 @@ def _dedup_words(dedup: Account) -> str:
         return "kept: no duplicate of another"
     of = f"cluster {dedup['cluster']} of {dedup['documents']:,} documents"
     if not dedup["removed"]:
-        return f"kept as the survivor of {of}"
+        often = "" if dedup["weight"] in (None, 1) else f", served {dedup['weight']:g} times an epoch"
+        return f"kept as the survivor of {of}{often}"
     return f"removed as {dedup['rule']} (similarity {_number(dedup['similarity'])}, {dedup['bound']}) of {dedup['survivor']}, {of}"
