@@ -105,8 +105,10 @@ def _earlier_run(run: Run, survivor: bytes) -> str:
     against = load_stored(path).dedup.against if path.exists() else ()
     for directory in against:
         earlier = Run(Path(directory))
-        keys = earlier.keys("extract") if earlier.manifest("extract") else ()
-        if all(earlier.part("signals", key).exists() for key in keys) and any(rows_with(earlier, "signals", "doc_id", [survivor])):
+        manifest = earlier.manifest("extract")
+        if not manifest or not all(earlier.part("signals", key).exists() for key in manifest.parts):
+            continue
+        if any(rows_with(earlier, "signals", "doc_id", [survivor])):
             return str(directory)
     return " or ".join(map(str, against)) or "no longer named in dedup.against"
 
