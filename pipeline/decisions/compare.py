@@ -1,8 +1,8 @@
 """Where two texts differ, side by side.
 
-difflib alone is quadratic and worse, and a book has 15,000 lines. So texts are aligned first at pieces that stand once in both, in the
-order that keeps most of them (the patience diff of Bram Cohen); difflib sees only what lies between two such places, and that bounded. A
-piece is a line, or a sentence of a long one.
+Words and marks are compared, and what blanks stand between them is not: editions of one text are often wrapped otherwise. difflib alone is
+quadratic and worse, and a novel has 200,000 words. So texts are aligned first at words that stand once in both, in the order that keeps
+most of them (the patience diff of Bram Cohen); difflib sees only what lies between two such places, and that bounded.
 """
 
 from __future__ import annotations
@@ -10,26 +10,31 @@ from __future__ import annotations
 import difflib
 import io
 import re
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import takewhile
+from itertools import accumulate
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-PIECE_CHARACTERS = 300
-"""A longer line is cut into sentences, and a longer sentence cut; of a longer difference its begin and end are shown."""
+WORDS = re.compile(r"[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]|\w+|[^\w\s]")
+"""A character of Chinese or Japanese, a word, a mark."""
 MOST_BETWEEN = 100
-"""Pieces on each side between two places where the texts agree, above which all of it is one difference: difflib is cubic at worst."""
+"""Words on each side between two places where the texts agree, above which all of it is one difference: difflib is cubic at worst."""
+RUNS = (1, 3, 8)
+"""Words that together are looked for as anchors: in code and tables few words stand but once, and many runs of words do."""
+AGREEING = 8
+"""Words that agree between two differences, below which they are one: passages that were rewritten share words by chance."""
 CONTEXT = 30
-"""Characters shown on each side of what differs within a line."""
+"""Characters shown before and behind what differs, of its first and last line."""
+MOST_CHARACTERS = 300
+"""Of a longer difference its begin and end are shown."""
 MOST_SHOWN = 10
-SENTENCES = re.compile(r"[^.!?。！？]+[.!?。！？]*|[.!?。！？]+")
 Span = tuple[int, int, int, int]
-"""Pieces begin to end of one text, and begin to end of the other."""
+"""Words begin to end of one text, and begin to end of the other."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +45,7 @@ class Difference:
     """Number of the line in the text, from 1."""
     right_line: int
     left: str
-    """'' where there is nothing."""
+    """With what stands before and behind; '' where there is nothing."""
     right: str
 
 
@@ -50,35 +55,55 @@ class Comparison:
 
     equal: bool
     places: int
-    """Where they differ in more than the ends of lines."""
+    """Where they differ in more than blanks."""
     shown: list[Difference]
     """The first `MOST_SHOWN` of them."""
 
 
-@dataclass(frozen=True)
-class _Piece:
-    line: int
-    text: str
-    """With the end of its line."""
-
-
 def compare(left: str, right: str) -> Comparison:
     """The places where two texts differ, in their order; in time linear in their length."""
-    pieces = _pieces(left), _pieces(right)
-    spans = list(differing(*([piece.text.rstrip("\r\n") for piece in side] for side in pieces)))
+    sides = _Words.of(left), _Words.of(right)
+    spans = list(_joined(differing(sides[0].words, sides[1].words)))
     shown = []
     for left_begin, left_end, right_begin, right_end in spans[:MOST_SHOWN]:
-        sides = pieces[0][left_begin:left_end], pieces[1][right_begin:right_end]
-        texts = ("".join(piece.text for piece in side).rstrip("\r\n") or "\n" * len(side[:1]) for side in sides)
-        cut = _cut_around(*texts)
-        shown.append(Difference(_line(pieces[0], left_begin), _line(pieces[1], right_begin), *cut))
+        (left_line, left_text), (right_line, right_text) = sides[0].cut(left_begin, left_end), sides[1].cut(right_begin, right_end)
+        shown.append(Difference(left_line, right_line, left_text, right_text))
     return Comparison(left == right, len(spans), shown)
+
+
+@dataclass(frozen=True)
+class _Words:
+    text: str
+    words: list[str]
+    begins: list[int]
+    """Character at which each begins."""
+    lines: list[int]
+    """Character at which each line begins; one behind the text at last."""
+
+    @classmethod
+    def of(cls, text: str) -> _Words:
+        found = list(WORDS.finditer(text))
+        lines = [0, *accumulate(len(line) for line in text.splitlines(keepends=True)), len(text) + 1]
+        return cls(text, [match[0] for match in found], [match.start() for match in found], lines)
+
+    def cut(self, first: int, end: int) -> tuple[int, str]:
+        """Number of the line, and text of some words with what stands around them."""
+        stop = self.begins[end - 1] + len(self.words[end - 1]) if end else 0
+        begin = self.begins[first] if first < end else stop
+        middle = self.text[begin:stop]
+        if len(middle) > MOST_CHARACTERS:
+            middle = f"{middle[: MOST_CHARACTERS * 2 // 3]} … {middle[-MOST_CHARACTERS // 3 :]}"
+        line = bisect_right(self.lines, begin)
+        line_begin, line_end = self.lines[line - 1], min(self.lines[bisect_right(self.lines, stop)], len(self.text))
+        head, tail = self.text[max(line_begin, begin - CONTEXT) : begin], self.text[stop : min(line_end, stop + CONTEXT)]
+        before, behind = "…" if begin - len(head) > line_begin else "", "…" if stop + len(tail) < line_end else ""
+        return line, f"{before}{head}{middle}{tail}".rstrip() + behind
 
 
 def side_by_side(comparison: Comparison, titles: tuple[str, str], width: int) -> Iterator[str]:
     """The differences in two columns, as lines of at most `width` cells that a terminal shows and does not obey."""
     if not comparison.places:
-        yield "the texts are equal" if comparison.equal else "the texts differ in the ends of their lines alone"
+        yield "the texts are equal" if comparison.equal else "the texts differ in blanks alone"
         return
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="", width=max(width, 40))
     for title in titles:
@@ -87,9 +112,7 @@ def side_by_side(comparison: Comparison, titles: tuple[str, str], width: int) ->
     for number, place in enumerate(comparison.shown):
         if number:
             table.add_row()
-        blanks = " (blanks differ)" if place.left.split() == place.right.split() != [] else ""
-        left, right = (_visible(text) + blanks for text in (place.left, place.right))
-        table.add_row(f"{place.left_line:,}", Text(left), f"{place.right_line:,}", Text(right))
+        table.add_row(f"{place.left_line:,}", Text(_visible(place.left)), f"{place.right_line:,}", Text(_visible(place.right)))
     file = io.StringIO()
     Console(file=file, width=max(width, 40), color_system=None, force_terminal=False, highlight=False, emoji=False).print(table)
     yield from (line.rstrip() for line in file.getvalue().split("\n")[:-1])
@@ -99,44 +122,36 @@ def side_by_side(comparison: Comparison, titles: tuple[str, str], width: int) ->
 
 def _visible(text: str) -> str:
     """Lines stay lines; whatever else a terminal would obey or not show is written as an escape."""
-    if not text.strip():
-        return "(an empty line)" if text else "(nothing)"
     return "\n".join(
-        "".join(c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode() for c in line) for line in text.split("\n")
+        "".join(c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode() for c in line)
+        for line in text.replace("\r\n", "\n").split("\n")
     )
 
 
-def _pieces(text: str) -> list[_Piece]:
-    pieces = []
-    for number, line in enumerate(text.splitlines(keepends=True), 1):
-        sentences = [line] if len(line) <= PIECE_CHARACTERS else SENTENCES.findall(line)
-        for sentence in sentences:
-            cuts = range(0, len(sentence), PIECE_CHARACTERS)
-            pieces += [_Piece(number, sentence[cut : cut + PIECE_CHARACTERS]) for cut in cuts]
-    return pieces
-
-
-def _line(pieces: Sequence[_Piece], place: int) -> int:
-    return pieces[place].line if place < len(pieces) else pieces[-1].line + 1 if pieces else 1
-
-
-def differing(left: Sequence[str], right: Sequence[str]) -> Iterator[Span]:
-    """Where two sequences differ, in their order, neighbouring places joined; between them they are equal."""
-    joined: Span | None = None
-    for span in _between_anchors(left, right):
-        if joined and joined[1] == span[0] and joined[3] == span[2]:
-            joined = (joined[0], span[1], joined[2], span[3])
+def _joined(spans: Iterator[Span]) -> Iterator[Span]:
+    """The same places, those with hardly a word between them as one."""
+    last: Span | None = None
+    for span in spans:
+        if last and min(span[0] - last[1], span[2] - last[3]) < AGREEING:
+            last = (last[0], span[1], last[2], span[3])
         else:
-            if joined:
-                yield joined
-            joined = span
-    if joined:
-        yield joined
+            if last:
+                yield last
+            last = span
+    if last:
+        yield last
 
 
-def _between_anchors(left: Sequence[str], right: Sequence[str]) -> Iterator[Span]:
+def differing(left: Sequence[str], right: Sequence[str], runs: Sequence[int] = RUNS) -> Iterator[Span]:
+    """Where two sequences differ, in their order; between these places they are equal.
+
+    Args:
+        left: words.
+        right: words.
+        runs: numbers of words that may be an anchor; the second and later ones where the first leaves too much between.
+    """
     left_at, right_at = 0, 0
-    for left_anchor, right_anchor in [*_anchors(left, right), (len(left), len(right))]:
+    for left_anchor, right_anchor in [*_anchors(left, right, runs[0]), (len(left), len(right))]:
         # From an anchor on the texts agree for a while; what follows up to the next one is short, as a rule.
         while left_at < left_anchor and right_at < right_anchor and left[left_at] == right[right_at]:
             left_at, right_at = left_at + 1, right_at + 1
@@ -144,7 +159,11 @@ def _between_anchors(left: Sequence[str], right: Sequence[str]) -> Iterator[Span
         while left_end > left_at and right_end > right_at and left[left_end - 1] == right[right_end - 1]:
             left_end, right_end = left_end - 1, right_end - 1
         if max(left_end - left_at, right_end - right_at) > MOST_BETWEEN:
-            yield left_at, left_end, right_at, right_end
+            if left_end == left_at or right_end == right_at or len(runs) == 1:
+                yield left_at, left_end, right_at, right_end
+            else:
+                for a, b, c, d in differing(left[left_at:left_end], right[right_at:right_end], runs[1:]):
+                    yield left_at + a, left_at + b, right_at + c, right_at + d
         elif left_end > left_at or right_end > right_at:
             matcher = difflib.SequenceMatcher(None, left[left_at:left_end], right[right_at:right_end], autojunk=False)
             for tag, a, b, c, d in matcher.get_opcodes():
@@ -153,11 +172,12 @@ def _between_anchors(left: Sequence[str], right: Sequence[str]) -> Iterator[Span
         left_at, right_at = left_anchor, right_anchor
 
 
-def _anchors(left: Sequence[str], right: Sequence[str]) -> list[tuple[int, int]]:
-    """Places of pieces that stand once in both texts: the longest run of them that rises in both."""
-    counts = Counter(left), Counter(right)
-    of_right = {piece: place for place, piece in enumerate(right) if counts[1][piece] == 1}
-    pairs = [(place, of_right[piece]) for place, piece in enumerate(left) if counts[0][piece] == 1 and piece in of_right]
+def _anchors(left: Sequence[str], right: Sequence[str], run: int) -> list[tuple[int, int]]:
+    """Places of runs of words that stand once in both texts: the longest series of them that rises in both."""
+    sides = [list(zip(*(words[shift:] for shift in range(run)), strict=False)) for words in (left, right)]
+    counts = [Counter(side) for side in sides]
+    of_right = {words: place for place, words in enumerate(sides[1]) if counts[1][words] == 1}
+    pairs = [(place, of_right[words]) for place, words in enumerate(sides[0]) if counts[0][words] == 1 and words in of_right]
     tops: list[int] = []  # smallest end, in the right text, of a rising run of each length
     ends: list[int] = []  # its pair
     before: list[int] = []
@@ -165,28 +185,8 @@ def _anchors(left: Sequence[str], right: Sequence[str]) -> list[tuple[int, int]]
         length = bisect_left(tops, place)
         tops[length : length + 1], ends[length : length + 1] = [place], [number]
         before.append(ends[length - 1] if length else -1)
-    run, at = [], ends[-1] if ends else -1
+    series, at = [], ends[-1] if ends else -1
     while at >= 0:
-        run.append(pairs[at])
+        series.append(pairs[at])
         at = before[at]
-    return run[::-1]
-
-
-def _cut_around(left: str, right: str) -> tuple[str, str]:
-    begin = _agreeing(left, right)
-    rest = min(len(left), len(right)) - begin
-    end = min(rest, _agreeing(reversed(left), reversed(right)))
-    return _cut(left, begin, len(left) - end), _cut(right, begin, len(right) - end)
-
-
-def _agreeing(left: Iterable[str], right: Iterable[str]) -> int:
-    """Characters that both begin with."""
-    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(left, right, strict=False)))
-
-
-def _cut(text: str, begin: int, end: int) -> str:
-    middle = text[begin:end]
-    if len(middle) > PIECE_CHARACTERS:
-        middle = f"{middle[: PIECE_CHARACTERS * 2 // 3]} … {middle[-PIECE_CHARACTERS // 3 :]}"
-    head, tail = text[max(0, begin - CONTEXT) : begin], text[end : end + CONTEXT]
-    return f"{'…' if begin > CONTEXT else ''}{head}{middle}{tail}{'…' if end + CONTEXT < len(text) else ''}"
+    return series[::-1]

@@ -259,10 +259,10 @@ def _number(value: float | None) -> str:
 
 
 def _dedup_words(dedup: Account) -> str:
+    often = "" if dedup["weight"] in (None, 1) else f", served {dedup['weight']:g} times an epoch"
     if dedup["cluster"] is None:
-        return "kept: no duplicate of another"
+        return f"kept: no duplicate of another{often}"
     of = f"cluster {dedup['cluster']} of {dedup['documents']:,} documents"
     if not dedup["removed"]:
-        often = "" if dedup["weight"] in (None, 1) else f", served {dedup['weight']:g} times an epoch"
         return f"kept as the survivor of {of}{often}"
     return f"removed as {dedup['rule']} (similarity {_number(dedup['similarity'])}, {dedup['bound']}) of {dedup['survivor']}, {of}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import textwrap
 from itertools import pairwise
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from pipeline.decisions.compare import CONTEXT, MOST_SHOWN, PIECE_CHARACTERS, compare, differing, side_by_side
+from pipeline.decisions.compare import CONTEXT, MOST_CHARACTERS, MOST_SHOWN, WORDS, Comparison, compare, differing, side_by_side
 
 PIECES = st.lists(st.sampled_from("abcdefghijklmn"), max_size=30)
 
@@ -54,6 +55,12 @@ def test_mark_up_is_shown_as_it_stands() -> None:
     assert r"x\x1b[2J" in shown
 
 
+@settings(max_examples=200, deadline=None)
+@given(st.text("abc .\n\t漢字", max_size=60), st.text("abc .\n\t漢字", max_size=60))
+def test_texts_of_the_same_words_differ_nowhere(left: str, right: str) -> None:
+    assert (compare(left, right).places == 0) == (WORDS.findall(left) == WORDS.findall(right))
+
+
 def test_a_changed_word_of_a_long_line_is_cut_out_with_what_stands_around_it() -> None:
     sentence = "The ferry leaves the western pier at seven and brings farmers with their boxes. "
     left = "Title\n" + sentence * 20 + "\nEnd\n"
@@ -68,44 +75,63 @@ def test_a_changed_word_of_a_long_line_is_cut_out_with_what_stands_around_it() -
     assert len(place.left) <= len("seven") + 2 * CONTEXT + 2
 
 
+def test_a_text_that_is_wrapped_otherwise_differs_where_its_words_do() -> None:
+    words = [f"word{number}" for number in range(300)]
+    narrow = textwrap.fill(" ".join(words), 40)
+    wide = textwrap.fill(" ".join(words).replace("word170 ", "word170 and more "), 90)
+    assert compare(narrow, textwrap.fill(" ".join(words), 90)) == Comparison(equal=False, places=0, shown=[])
+    (place,) = compare(narrow, wide).shown
+    assert (narrow.splitlines()[place.left_line - 1], wide.splitlines()[place.right_line - 1]) == (
+        next(line for line in narrow.splitlines() if "word170" in line),
+        next(line for line in wide.splitlines() if "and more" in line),
+    )
+    assert "and more" in place.right
+    assert "and more" not in place.left
+
+
 def test_more_places_are_counted_and_long_ones_cut() -> None:
-    lines = [f"line {number} says {number * 37 % 101}" for number in range(200)]
+    lines = [f"line {number} says {number * 37 % 101}, which is a number of few digits" for number in range(200)]
     changed = [line + "!" if number % 10 == 0 else line for number, line in enumerate(lines)]
     comparison = compare("\n".join(lines), "\n".join(changed))
     assert comparison.places == 20
     assert [place.left_line for place in comparison.shown] == [10 * number + 1 for number in range(MOST_SHOWN)]
     assert list(side_by_side(comparison, ("a", "b"), 80))[-1] == "and 10 other places"
     (place,) = compare("a\n", "a\n" + "much " * 5000).shown
-    assert place.left == ""
-    assert len(place.right) < PIECE_CHARACTERS + 2 * CONTEXT + 10
+    assert place.left == "a"
+    assert place.right_line == 2
+    assert len(place.right) < MOST_CHARACTERS + 2 * CONTEXT + 10
 
 
-def test_equal_texts_and_other_ends_of_lines_are_said() -> None:
+def test_equal_texts_and_other_blanks_are_said() -> None:
     assert list(side_by_side(compare("a\nb", "a\nb"), ("a", "b"), 80)) == ["the texts are equal"]
-    assert list(side_by_side(compare("a\r\nb\r\n", "a\nb"), ("a", "b"), 80)) == ["the texts differ in the ends of their lines alone"]
-    (place,) = compare("a\nb", "a\n\nb").shown
-    assert (place.left, place.right) == ("", "\n")
+    assert list(side_by_side(compare("a\r\nb\r\n", "a  b"), ("a", "b"), 80)) == ["the texts differ in blanks alone"]
 
 
 def test_texts_that_repeat_themselves_are_compared_to_their_end() -> None:
-    """Nothing stands once in both: difflib alone would take the cube of 40,000 lines."""
-    left, right = "\n".join(["a", "b"] * 20_000), "\n".join(["a", "b", "b"] * 13_000)
+    """No word stands once in both: difflib alone would take the cube of 40,000 words."""
+    left, right = " ".join(["a", "b"] * 20_000), " ".join(["a", "b", "b"] * 13_000)
     comparison = compare(left, right)
     assert comparison.places >= 1
     assert list(side_by_side(comparison, ("a", "b"), 80))
 
 
+def test_rows_of_numbers_are_aligned_though_no_number_stands_once() -> None:
+    rows = [f"{number % 40}, {number // 40}, {number * 7 % 31};" for number in range(1200)]
+    changed = [row.replace(";", "!") if number % 200 == 150 else row for number, row in enumerate(rows)]
+    assert [place.left_line for place in compare("\n".join(rows), "\n".join(changed)).shown] == list(range(151, 1200, 200))
+
+
 def test_versions_of_real_documents(shared_data: Path) -> None:
-    """Every line that is shown on one side alone is a line of that text alone; every pair of versions."""
+    """What is shown of a text stands in it, on the line that is named; every eighth pair of neighbouring versions."""
     with gzip.open(shared_data / "neardup" / "rust_rfcs" / "versions.jsonl.gz", "rt", encoding="utf-8") as file:
         rows = [json.loads(line) for line in file]
     pairs = [(a["text"], b["text"]) for a, b in pairwise(rows) if a["doc"] == b["doc"]]
     assert len(pairs) > 150
-    for left, right in pairs:
+    for left, right in pairs[::8]:
         comparison = compare(left, right)
-        assert (comparison.places == 0) == (left.splitlines() == right.splitlines())
+        assert (comparison.places == 0) == (WORDS.findall(left) == WORDS.findall(right))
         for place in comparison.shown:
             assert place.left != place.right
-            for text, whole in ((place.left, left), (place.right, right)):
-                for part in text.removeprefix("…").removesuffix("…").split(" … "):
-                    assert part.strip("\n") in whole.replace("\r\n", "\n") or "…" in part
+            for text, line, whole in ((place.left, place.left_line, left), (place.right, place.right_line, right)):
+                first, *_ = text.strip("…").split(" … ")
+                assert first in "".join(whole.splitlines(keepends=True)[line - 1 :])

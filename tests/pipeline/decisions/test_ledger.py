@@ -235,8 +235,8 @@ def test_why_names_the_survivor_of_a_duplicate_and_what_went_for_it(run: Run) ->
     texts = {row["locator"]: row["text"] for row in rows_of(run, "documents")}
     assert path["dedup"]["comparison"]["equal"] == (texts[lost] == texts[survivor])
     for place in path["dedup"]["comparison"]["shown"]:
-        assert place["left"] in texts[lost]
-        assert place["right"] in texts[survivor]
+        assert place["left"].strip("…") in texts[lost]
+        assert place["right"].strip("…") in texts[survivor]
     assert ("the texts are equal" in told(run, lost)) or ("this document" in told(run, lost))
     assert json.loads(json.dumps(path, allow_nan=False)) == path
 
@@ -288,7 +288,7 @@ def test_a_document_is_found_by_the_beginning_of_its_id(run: Run, tmp_path: Path
         pq.write_table(rows.set_column(rows.schema.get_field_index("doc_id"), rows.schema.field("doc_id"), ids), copy.part(table, key))
     with pytest.raises(ValueError, match=r"^'0123456789' begins the doc_ids of 7 documents: [^\n]+ and 2 more; give more digits$") as error:
         told(copy, "0123456789")
-    assert "01234567890000000000000000000000 (http" in str(error.value)
+    assert "01234567890000000000000000000000 (" in str(error.value)
     assert "doc_id     01234567890000000000000000000003" in told(copy, "0123456789" + "0" * 21 + "3")
 
 
