@@ -225,14 +225,17 @@ def train_perplexity(
 @app.command()
 def why(
     target: Annotated[
-        str, typer.Argument(metavar="URL_OR_DOC_ID", help="A record's locator, or a document's id in hexadecimal.", show_default=False)
+        str,
+        typer.Argument(
+            metavar="URL_OR_DOC_ID", help="A record's locator, or a document's id in hexadecimal (8 digits or more).", show_default=False
+        ),
     ],
     place: Place = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Print a record's whole path: from which bytes it came, its signals and bounds, every verdict, its shard.
 
-    Rejects are found as well; so is a URL without its scheme or last slash.
+    Rejects are found as well; so is a URL without its scheme or last slash. A duplicate is shown beside its survivor.
     """
     from pipeline.decisions.ledger import decided_with, find_run
     from pipeline.decisions.why import lines

@@ -25,9 +25,10 @@ COLUMNS = ["doc_id", "source", "kind", "locator", "licence", "digest", "text"]
 
 
 def kept_batches(run: Run, key: str, config: Config) -> Iterator[pa.Table]:
-    """Kept rows of documents/part-K, about 1,000 at a time, with `text` after cuts and `language` beside `COLUMNS`."""
+    """Kept rows of documents/part-K, about 1,000 at a time, with `text` after cuts, `language` and `weight` beside `COLUMNS`."""
     sources = {source.name: source for source in config.sources}
-    keep = pq.read_table(run.part("decisions", key), columns=["keep"])["keep"].combine_chunks()
+    decisions = pq.read_table(run.part("decisions", key), columns=["keep", "weight"])
+    keep = decisions["keep"].combine_chunks()
     row = 0
     frequent = None
     with pq.ParquetFile(run.part("documents", key)) as documents, pq.ParquetFile(run.part("signals", key)) as signals:
@@ -35,6 +36,7 @@ def kept_batches(run: Run, key: str, config: Config) -> Iterator[pa.Table]:
         for group in range(documents.num_row_groups):
             rows = documents.metadata.row_group(group).num_rows
             mask = keep.slice(row, rows)
+            weights = decisions["weight"].slice(row, rows)
             row += rows
             if mask.true_count == 0:
                 continue
@@ -52,7 +54,7 @@ def kept_batches(run: Run, key: str, config: Config) -> Iterator[pa.Table]:
                     apply_cuts(text.encode(), united(cut)).decode() for text, cut in zip(batch["text"].to_pylist(), spans, strict=True)
                 ]
                 batch = batch.set_column(batch.schema.get_field_index("text"), "text", pa.array(texts, pa.string()))
-            yield batch.append_column("language", measured["language"])
+            yield batch.append_column("language", measured["language"]).append_column("weight", weights.filter(mask))
 
 
 def is_validation(doc_ids: Sequence[bytes], config: Config) -> npt.NDArray[np.bool_]:

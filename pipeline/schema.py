@@ -62,6 +62,7 @@ DECISIONS = pa.schema(
         ("cluster_id", DOCUMENT_ID),  # smallest doc_id of the cluster; null for a document that duplicates nothing
         ("survivor_id", DOCUMENT_ID),
         ("cluster_size", pa.int32()),
+        ("weight", pa.float32()),  # how often an epoch serves the document (`dedup.weights`); null where it is not kept
     ]
 )
 

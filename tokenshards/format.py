@@ -13,12 +13,14 @@ import hashlib
 import json
 import struct
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
 
 VERSION = 1
 MANIFEST = "manifest.json"
@@ -28,6 +30,9 @@ UINT16_VOCABULARY = 65_500
 """Megatron-LM takes uint16 below this many ids; the same bound, so that both sides choose the same width."""
 LARGEST_VOCABULARY = 1 << 31
 """Wider tokens are declared int32 in the index, so ids stay below 2^31."""
+
+LARGEST_WEIGHT = 1000
+"""Times an epoch; a plan holds every copy."""
 
 INDEX_MAGIC = b"MMIDIDX\x00\x00"
 INDEX_VERSION = 1
@@ -169,6 +174,8 @@ class Manifest:
     shards: tuple[ShardEntry, ...]
     """By split, then number."""
     fingerprint: str
+    epoch_tokens: dict[str, int] = field(default_factory=dict)
+    """By split: tokens times weight, what an epoch serves but for the chance of fractions. Empty where an older version wrote it."""
 
     def to_json(self) -> str:
         """Sorted keys, no clock: equal shards give equal bytes."""
@@ -237,6 +244,17 @@ def fingerprint(entries: Iterable[ShardEntry]) -> str:
     """sha256 over name, documents, tokens and sha256 of each shard in their order: the identity of a data set."""
     lines = "".join(f"{entry.name} {entry.documents} {entry.tokens} {entry.sha256}\n" for entry in entries)
     return hashlib.sha256(lines.encode()).hexdigest()
+
+
+def check_weights(weights: pa.ChunkedArray, path: Path) -> None:
+    """Refuse weights that say no number of times; null is none.
+
+    Raises:
+        ValueError: one is NaN, below 0 or above 1,000.
+    """
+    wrong = weights.filter(pc.fill_null(pc.invert(pc.and_(pc.greater_equal(weights, 0), pc.less_equal(weights, LARGEST_WEIGHT))), False))
+    if len(wrong):
+        raise ValueError(f"{str(path)!r} has a weight of {wrong[0].as_py()}; it says how often a document is served, 0 to {LARGEST_WEIGHT}")
 
 
 def file_sha256(path: Path) -> str:

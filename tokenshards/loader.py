@@ -3,8 +3,9 @@
 Letters: B rows of a batch, T positions of a row, P pieces of a batch.
 
 For a piece (document, start, length) the targets are the document's tokens start to start + length, and the input at each is the token
-before it; EOS stands before a document's first token. So every token in the shards is a target exactly once per epoch, the first token of
-a document too, and where a document is cut nothing is lost between its pieces. A row that its pieces do not fill is padded at its end.
+before it; EOS stands before a document's first token. So every token in the plan is a target exactly once per epoch, as often as its
+document was asked for, the first token of a document too, and where a document is cut nothing is lost between its pieces. A row that its
+pieces do not fill is padded at its end.
 """
 
 from __future__ import annotations
@@ -54,7 +55,7 @@ class PackedBatches:
 
     Args:
         shards: one split.
-        plan: over `shards.lengths`.
+        plan: over `shards.lengths`, with `repeats(shards.weights, seed)` where documents are weighted.
         batch_rows: B, rows of one step over all ranks.
         seed: of the order of rows.
 
@@ -78,7 +79,7 @@ class PackedBatches:
 
     @property
     def steps_per_epoch(self) -> float:
-        """Steps in which every token is a target once; the last may be shared with the next epoch."""
+        """Steps in which every token of the plan is a target once; the last may be shared with the next epoch."""
         return self.plan.rows / self.batch_rows
 
     def batch(self, step: int, part: int = 0, parts: int = 1) -> Batch:
@@ -147,7 +148,7 @@ class PackedBatches:
         Raises:
             ValueError: the documents, the plan, or the seed are others than those of `state`, or B does not divide the rows taken.
         """
-        expected = {"fingerprint": "the documents", "plan": "the pack plan (row_tokens or packing)", "seed": "the seed"}
+        expected = {"fingerprint": "the documents", "plan": "the pack plan (row_tokens, packing or weights)", "seed": "the seed"}
         now = self.state_dict()
         for key, meaning in expected.items():
             if key not in state:

@@ -6,6 +6,11 @@ concat    Documents one after another, cut every T tokens: padding at the very e
           discarded.
 crop      Only the first T tokens of each document, packed by best fit: no row holds a document's middle without its beginning. What lies
           beyond is discarded, and `PackPlan.discarded` says how much.
+
+A document may be asked for several times in an epoch. best_fit and crop pack all documents once, then those that are wanted a second
+time, and so on, each round by itself, so that no row holds two copies of one document. A round of few documents leaves its last row part
+empty, so the padding grows by about a row a round. concat joins the rounds end to end; there copies meet in a row where a round is
+shorter than one.
 """
 
 from __future__ import annotations
@@ -32,7 +37,7 @@ class PackPlan:
     row_tokens: int
     """T, positions of a row."""
     document: npt.NDArray[np.int64]
-    """int64 (pieces,): number of the document."""
+    """int64 (pieces,): number of the document; the same tokens of it stand in as many pieces as it has repeats."""
     start: npt.NDArray[np.int64]
     """int64 (pieces,): first token within the document."""
     length: npt.NDArray[np.int32]
@@ -40,7 +45,7 @@ class PackPlan:
     row_offsets: npt.NDArray[np.int64]
     """int64 (rows + 1,)."""
     discarded: int
-    """Tokens of the documents that stand in no row: 0 but for crop."""
+    """Tokens of the documents, as often as they are wanted, that stand in no row: 0 but for crop."""
 
     @property
     def rows(self) -> int:
@@ -49,7 +54,7 @@ class PackPlan:
 
     @cached_property
     def tokens(self) -> int:
-        """Tokens that stand in a row."""
+        """Tokens that stand in a row, as often as they do."""
         return int(self.length.sum(dtype=np.int64))
 
     @property
@@ -71,22 +76,26 @@ class PackPlan:
         return digest.hexdigest()
 
 
-def plan(lengths: npt.NDArray[Any], row_tokens: int, method: Method = "best_fit") -> PackPlan:
+def plan(lengths: npt.NDArray[Any], row_tokens: int, method: Method = "best_fit", repeats: npt.NDArray[Any] | None = None) -> PackPlan:
     """Pack documents into rows. A function of its arguments: equal lengths give the equal plan anywhere.
 
     Args:
         lengths: integers (documents,), tokens of each document with EOS; a document of 0 tokens has no piece.
         row_tokens: T, tokens in a row.
         method: `best_fit`, `concat` or `crop`; see the module.
+        repeats: integers (documents,), how often each document stands in the plan, such as `sampler.repeats` makes; none: each once.
 
     Raises:
-        ValueError: `row_tokens` is not in 1 to 2^31 - 1, a length is negative, or `method` is unknown.
+        ValueError: `row_tokens` is not in 1 to 2^31 - 1, a length or a repeat is negative, `repeats` is of other documents, or `method` is
+            unknown.
     """
     if not 1 <= row_tokens <= LONGEST_ROW:
         raise ValueError(f"row_tokens {row_tokens} is not a row length; give 1 to {LONGEST_ROW}")
     lengths = np.asarray(lengths, dtype=np.int64)
     if lengths.ndim != 1 or (lengths < 0).any():
         raise ValueError(f"lengths of shape {lengths.shape} and least {lengths.min(initial=0)} are not token counts of documents")
+    if repeats is not None and not (np.asarray(repeats) == 1).all():
+        return _repeated(lengths, row_tokens, method, np.asarray(repeats, dtype=np.int64))
     if method == "concat":
         return _concat(lengths, row_tokens)
     if method == "best_fit":
@@ -94,6 +103,29 @@ def plan(lengths: npt.NDArray[Any], row_tokens: int, method: Method = "best_fit"
     if method == "crop":
         return _best_fit(np.minimum(lengths, row_tokens), row_tokens, method, discarded=int(np.maximum(lengths - row_tokens, 0).sum()))
     raise ValueError(f"{method!r} is not a packing; choose among {', '.join(get_args(Method))}")
+
+
+def _repeated(lengths: npt.NDArray[np.int64], row_tokens: int, method: Method, repeats: npt.NDArray[np.int64]) -> PackPlan:
+    """The plans of all rounds, one behind the other; round r holds the documents that are wanted more than r times."""
+    if repeats.shape != lengths.shape or (repeats < 0).any():
+        raise ValueError(f"repeats of shape {repeats.shape} and least {repeats.min(initial=0)} are not those of {len(lengths)} documents")
+    rounds: list[npt.NDArray[np.int64]] = []
+    documents = np.flatnonzero(repeats)
+    while len(documents) or not rounds:
+        rounds.append(documents)
+        documents = documents[repeats[documents] > len(rounds)]
+    if method == "concat":
+        rounds = [np.concatenate(rounds)]
+    plans = [plan(lengths[documents], row_tokens, method) for documents in rounds]
+    return PackPlan(
+        method=method,
+        row_tokens=row_tokens,
+        document=np.concatenate([documents[packed.document] for documents, packed in zip(rounds, plans, strict=True)]),
+        start=np.concatenate([packed.start for packed in plans]),
+        length=np.concatenate([packed.length for packed in plans]),
+        row_offsets=np.concatenate([[0], np.cumsum(np.concatenate([np.diff(packed.row_offsets) for packed in plans]))]).astype(np.int64),
+        discarded=sum(packed.discarded for packed in plans),
+    )
 
 
 def _concat(lengths: npt.NDArray[np.int64], row_tokens: int) -> PackPlan:

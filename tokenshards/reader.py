@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from tokenshards import format as shard_format
@@ -67,6 +69,22 @@ class TokenShards:
         """sha256 of this split's shards in their order; equal fingerprints hold equal documents."""
         return shard_format.fingerprint(self.entries)
 
+    @cached_property
+    def weights(self) -> npt.NDArray[np.float32]:
+        """float32 (documents,): how often an epoch shall serve each document (see `sampler.repeats`), of documents.parquet.
+
+        1 where that file does not say: it was written before there were weights, or without any.
+
+        Raises:
+            ValueError: as `table`, or a weight is not in 0 to 1,000.
+        """
+        if "weight" not in pq.read_schema(self._documents_file()).names:
+            return np.ones(len(self), np.float32)
+        column = self.table(["weight"])["weight"]
+        shard_format.check_weights(column, self._documents_file())
+        weights: npt.NDArray[np.float32] = pc.fill_null(column, 1).to_numpy()
+        return weights
+
     def locate(self, document: int) -> tuple[int, int]:
         """Position in `entries` of the shard that holds a document, and the document's number within it.
 
@@ -101,9 +119,7 @@ class TokenShards:
         Raises:
             ValueError: the file is missing or tells of other documents than the shards hold.
         """
-        path = self.path / shard_format.DOCUMENTS_FILE
-        if not path.exists():
-            raise ValueError(f"{str(path)!r} does not exist; copy it with the shards")
+        path = self._documents_file()
         names = None if columns is None else list(dict.fromkeys([*columns, "tokens"]))
         # partitioning=None: pyarrow would otherwise take columns from folder names of the form key=value.
         try:
@@ -113,6 +129,12 @@ class TokenShards:
         if not np.array_equal(table.column("tokens").to_numpy(), self.lengths):
             raise ValueError(f"{str(path)!r} does not list the documents of these shards; copy the one that belongs to them")
         return table if columns is None else table.select(columns)
+
+    def _documents_file(self) -> Path:
+        path = self.path / shard_format.DOCUMENTS_FILE
+        if not path.exists():
+            raise ValueError(f"{str(path)!r} does not exist; copy it with the shards")
+        return path
 
 
 def _map(directory: Path, entry: ShardEntry, dtype: np.dtype[Any]) -> npt.NDArray[Any]:
@@ -164,6 +186,11 @@ def verify(path: Path) -> Manifest:
         text_bytes = int(shards.table(["bytes"]).column("bytes").to_numpy().sum())
         if text_bytes != manifest.splits[split].bytes:
             raise ValueError(f"{str(documents)!r} counts {text_bytes} bytes of {split!r}, the manifest {manifest.splits[split].bytes}")
+        epoch_tokens = round(float(shards.weights.astype(np.float64) @ shards.lengths))
+        if abs(epoch_tokens - manifest.epoch_tokens.get(split, epoch_tokens)) > 1:  # the last bit of a sum
+            raise ValueError(
+                f"{str(documents)!r} makes {epoch_tokens} tokens an epoch of {split!r}, the manifest {manifest.epoch_tokens[split]}"
+            )
     return manifest
 
 

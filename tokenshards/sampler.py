@@ -1,4 +1,5 @@
-"""The order of rows: a keyed permutation per epoch, computed at any place without the places before it.
+"""What an epoch serves and in which order: how often each document, and a keyed permutation of the rows, computed at any place without the
+places before it.
 
 A Feistel network over the smallest power of two that holds all rows, with a 64-bit mixing function for its rounds, is a bijection
 whatever the function is; walking on until the value is a row (Black and Rogaway 2002, cycle walking) makes it a bijection of the
@@ -16,6 +17,8 @@ import numpy.typing as npt
 ROUNDS = 8
 """Four suffice with a pseudo-random round function (Luby and Rackoff 1988); eight, because halves of few bits mix slowly."""
 MASK = (1 << 64) - 1
+REPEATS_KEY = 0x72657065617473
+"""Keeps the choice of repeated documents independent of the order of rows under one seed."""
 
 
 @dataclass(frozen=True)
@@ -73,6 +76,32 @@ class Sampler:
             values[outside] = _feistel(values[outside], bits, keys)
             outside = outside[values[outside] >= self.rows_per_epoch]
         return values.astype(np.int64)
+
+
+def repeats(weights: npt.NDArray[Any], seed: int) -> npt.NDArray[np.int64]:
+    """How often each document stands in a pack plan: its weight rounded down, and once more with the chance of the fraction left.
+
+    The chance is a keyed hash of (seed, document number): the same in every epoch, so that one plan serves them all, and the same wherever
+    it is computed.
+
+    Args:
+        weights: (documents,), finite and at least 0, such as `TokenShards.weights`; 1 for all gives 1 for all.
+        seed: any integer of 64 bits.
+
+    Returns:
+        int64 (documents,).
+
+    Raises:
+        ValueError: a weight is negative, infinite or not a number.
+    """
+    exact = np.asarray(weights, np.float64)
+    if exact.ndim != 1 or not (np.isfinite(exact) & (exact >= 0)).all():
+        raise ValueError(f"weights of shape {exact.shape} and least {exact.min(initial=0)} do not say how often; give numbers of 0 or more")
+    whole = np.floor(exact)
+    hashes = _mix(np.arange(len(exact), dtype=np.uint64) ^ np.uint64(_mix_one(seed ^ REPEATS_KEY)))
+    # 53 bits, what a float64 holds: chances from 0 to below 1.
+    chance = (hashes >> np.uint64(11)).astype(np.float64) * 2.0**-53
+    return (whole + (chance < exact - whole)).astype(np.int64)
 
 
 def _feistel(values: npt.NDArray[np.uint64], bits: int, keys: list[int]) -> npt.NDArray[np.uint64]:

@@ -27,7 +27,8 @@ TENSORS = (
 class PackedDataset(IterableDataset[dict[str, torch.Tensor | int]]):
     """Batches from `batches.step` on, as dicts of CPU tensors and the `step` itself; this rank's rows of each.
 
-        batches = PackedBatches(shards, plan(shards.lengths, 2048), batch_rows=64, seed=0)
+        packed = plan(shards.lengths, 2048, repeats=repeats(shards.weights, seed=0))
+        batches = PackedBatches(shards, packed, batch_rows=64, seed=0)
         batches.load_state_dict(checkpoint["data"])  # when resuming
         for batch in DataLoader(PackedDataset(batches, steps=10_000), batch_size=None, num_workers=2):
             logits = model(batch["tokens_BT"], batch["cu_seqlens"])

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 from array import array
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -38,6 +39,7 @@ DOCUMENTS = pa.schema(
         ("characters", pa.int64()),
         ("bytes", pa.int64()),  # of the UTF-8 text
         ("tokens", pa.int64()),  # with EOS
+        ("weight", pa.float32()),  # how often an epoch of training shall serve the document; null: once
     ]
 )
 """Columns of documents.parquet. The rows of a split lie together, ordered by shard, then document."""
@@ -107,7 +109,8 @@ def write_documents(directory: Path, rows: Iterable[pa.RecordBatch | pa.Table]) 
     """Write documents.parquet from rows of `DOCUMENTS` in their order, one batch at a time.
 
     Raises:
-        ValueError: columns differ from `DOCUMENTS`, or a document does not follow its predecessor (next number, or 0 of a later shard).
+        ValueError: columns differ from `DOCUMENTS`, a weight is not in 0 to 1,000, or a document does not follow its
+            predecessor (next number, or 0 of a later shard).
     """
     path = directory / shard_format.DOCUMENTS_FILE
     directory.mkdir(parents=True, exist_ok=True)
@@ -118,6 +121,7 @@ def write_documents(directory: Path, rows: Iterable[pa.RecordBatch | pa.Table]) 
             if batch.schema.names != DOCUMENTS.names:
                 raise ValueError(f"documents.parquet has the columns {', '.join(DOCUMENTS.names)}; got {', '.join(batch.schema.names)}")
             table = pa.table(batch).cast(DOCUMENTS)
+            shard_format.check_weights(table["weight"], path)
             keys = zip(*(table.column(name).to_pylist() for name in ("split", "shard", "document")), strict=True)
             for key in keys:
                 _follows(last, key, finished)
@@ -185,6 +189,7 @@ def write_manifest(directory: Path, entries: Sequence[ShardEntry], *, tokenizer_
         splits={split: shard_format.count(entry for entry in filled if entry.split == split) for split in splits},
         shards=tuple(filled),
         fingerprint=shard_format.fingerprint(filled),
+        epoch_tokens=_epoch_tokens(path, splits),
     )
     with whole_file(directory / shard_format.MANIFEST) as out:
         out.write(manifest.to_json().encode())
@@ -206,6 +211,16 @@ def _count_documents(path: Path) -> dict[tuple[str, int], tuple[int, int, int]]:
                     text_bytes + row["bytes_sum"],
                 )
     return counted
+
+
+def _epoch_tokens(path: Path, splits: Sequence[str]) -> dict[str, int]:
+    """Tokens times weight per split, rounded; summed by weight first, so that the order of the rows decides no bit."""
+    by_weight: Counter[tuple[str, float]] = Counter()
+    with pq.ParquetFile(path) as parquet:
+        for batch in parquet.iter_batches(columns=["split", "tokens", "weight"]):
+            for row in pa.table(batch).group_by(["split", "weight"]).aggregate([("tokens", "sum")]).to_pylist():
+                by_weight[row["split"], 1.0 if row["weight"] is None else row["weight"]] += row["tokens_sum"]
+    return {split: round(sum(tokens * weight for (of, weight), tokens in sorted(by_weight.items()) if of == split)) for split in splits}
 
 
 @contextmanager

@@ -41,7 +41,7 @@ class Checkpoint:
 
     @classmethod
     def of(cls, out: Path, settings: TrainSettings, fingerprint: str) -> Checkpoint:
-        """The place of the run of these settings over shards of this fingerprint."""
+        """The place of the run of these settings over data of this fingerprint."""
         run = run_digest(settings, fingerprint)
         return cls(out / "checkpoints" / run, run)
 

@@ -17,10 +17,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from tokenshards.loader import PackedBatches
-from tokenshards.packing import plan
 from tokenshards.reader import TokenShards
 from trainer import checkpoint
+from trainer.batches import training_batches
 from trainer.device import prepare
 from trainer.ngram import NGram
 from trainer.settings import TrainSettings
@@ -125,9 +124,9 @@ def _baselines(
 
 
 def seen_tokens(train: TokenShards, settings: TrainSettings, stream: Stream) -> npt.NDArray[np.bool_]:
-    """Which tokens of the stream stood in a row of the run's steps, each once however many epochs it ran."""
-    packed = plan(train.lengths, settings.row_tokens, settings.packing)
-    batches = PackedBatches(train, packed, settings.batch_rows, settings.seed)
+    """Which tokens of the stream stood in a row of the run's steps, each once however often it was served."""
+    batches = training_batches(train, settings)
+    packed = batches.plan
     places = min(settings.steps * settings.batch_rows, packed.rows)  # the first epoch's: later ones repeat rows
     rows = np.zeros(packed.rows, bool)
     rows[batches.sampler.rows(0, places)] = True

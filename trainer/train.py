@@ -25,9 +25,9 @@ import numpy as np
 import torch
 
 from tokenshards.loader import PackedBatches
-from tokenshards.packing import plan
 from tokenshards.reader import TokenShards
 from trainer import checkpoint
+from trainer.batches import data_fingerprint, training_batches
 from trainer.checkpoint import Checkpoint
 from trainer.device import peak_flops, prepare
 from trainer.model import ModelShape, Transformer, attention_mask
@@ -150,13 +150,14 @@ class Run:
         model = Transformer(ModelShape.of(settings, train.vocabulary), precision)
         model.initialise(settings.seed)
         model.to(device)
-        place = Checkpoint.of(out, settings, train.fingerprint)
+        batches = training_batches(train, settings)
+        place = Checkpoint.of(out, settings, data_fingerprint(batches))
         return cls(
             settings=settings,
             device=device,
             train=train,
             validation=validation,
-            batches=PackedBatches(train, plan(train.lengths, settings.row_tokens, settings.packing), settings.batch_rows, settings.seed),
+            batches=batches,
             model=model,
             optimizer=Optimizer(model, settings, precision),
             checkpoint=place,

@@ -20,8 +20,11 @@ from pipeline.run import Run
 from pipeline.schema import DOCUMENT_ID, document_id
 
 SCHEMES = ("", "https://", "http://")
+CANDIDATES = 5
+"""Shown of the documents whose doc_id begins as was given."""
 NEAR_LOCATORS = 2000  # of one host are compared with what was asked for: 0.1 s
 _DOCUMENT_ID = re.compile(r"[0-9a-fA-F]{32}")
+_BEGINNING = re.compile(r"[0-9a-fA-F]{8,31}")
 
 
 @dataclass(frozen=True, order=True)
@@ -35,10 +38,12 @@ class Row:
 
 
 def find(run: Run, target: str) -> list[Row]:
-    """Every document and reject of that doc_id or locator; where there is none, of the locator with another scheme or last slash.
+    """Every document and reject of that doc_id or locator; where there is none, of the locator with another scheme or last slash; and where
+    there is none either, of the one doc_id that begins with the 8 hexadecimal digits or more that were given.
 
     Raises:
-        ValueError: there is none; the error names what was searched and the nearest locators of the same host.
+        ValueError: there is none; the error names what was searched and the nearest locators of the same host. Or several doc_ids begin so;
+            the error lists them.
     """
     target = target.encode("utf-8", "replace").decode()
     if _DOCUMENT_ID.fullmatch(target):
@@ -49,6 +54,8 @@ def find(run: Run, target: str) -> list[Row]:
         ids = [document_id(source, locator) for source in run.need("extract").totals["sources"] for locator in locators]
         if found := [*_documents(run, ids), *_rejects(run, locators)]:
             return found
+    if _BEGINNING.fullmatch(target) and (found := _documents_beginning(run, target.lower())):
+        return found
     raise ValueError(_not_found(run, target))
 
 
@@ -81,6 +88,27 @@ def _places(column: pa.ChunkedArray, wanted: pa.Array) -> list[int]:
 def _documents(run: Run, ids: Sequence[bytes]) -> list[Row]:
     # signals/ and not documents/: its doc_ids are the same, and lie closer together.
     return [Row("documents", key, number) for key, number in rows_with(run, "signals", "doc_id", ids)]
+
+
+def _documents_beginning(run: Run, digits: str) -> list[Row]:
+    """Documents whose doc_id begins with some hexadecimal digits."""
+    # What lies within 16 bytes from the digits followed by zeros to the digits followed by f's; bytes compare as the digits do.
+    least, most = bytes.fromhex(digits.ljust(32, "0")), bytes.fromhex(digits.ljust(32, "f"))
+    found: dict[bytes, list[Row]] = {}
+    for key in run.keys("extract"):
+        ids = pq.read_table(run.part("signals", key), columns=["doc_id"])["doc_id"].combine_chunks()
+        within = pc.and_(pc.greater_equal(ids, pa.scalar(least, DOCUMENT_ID)), pc.less_equal(ids, pa.scalar(most, DOCUMENT_ID)))
+        for number in np.flatnonzero(within.to_numpy(zero_copy_only=False)).tolist():
+            found.setdefault(ids[number].as_py(), []).append(Row("documents", key, number))
+    if len(found) > 1:
+        told = []
+        for doc_id in sorted(found)[:CANDIDATES]:
+            row = found[doc_id][0]
+            locator = read_row(run.part("documents", row.key), row.number, ["text"])["locator"]
+            told.append(f"{doc_id.hex()} ({printable(locator)})")
+        more = f" and {len(found) - CANDIDATES:,} more" if len(found) > CANDIDATES else ""
+        raise ValueError(f"{digits!r} begins the doc_ids of {len(found):,} documents: {', '.join(told)}{more}; give more digits")
+    return [row for rows in found.values() for row in rows]
 
 
 def _reject_tables(run: Run) -> Iterator[tuple[str, str, pa.Table]]:

@@ -2,32 +2,29 @@
 
 from __future__ import annotations
 
+import shutil
 import textwrap
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from filters.decide import bounds_of
 from filters.presets import Bound
 from filters.presets.changes import words
 from pipeline.config import Config
+from pipeline.decisions import cluster
 from pipeline.decisions.contamination import MATCHES_COLUMN, SHARE, in_use, matched_items
-from pipeline.decisions.find_records import Row, find, read_row, rows_with
+from pipeline.decisions.find_records import Row, find, read_row
 from pipeline.decisions.ledger import printable
 from pipeline.decisions.rules import rules
 from pipeline.run import Run
-from pipeline.schema import DOCUMENT_ID
 
 MOST_WHOLE = 5
 """Of more records with one locator, each gets one line."""
 CLOSE = 0.1
 """A kept value is close to its bound when it lies within this share of the bound."""
-MEMBERS = 5
-"""Locators shown of the documents that were removed in favour of one."""
 ITEMS = 5
 """Evaluation items shown of a document; a copy of a whole set holds thousands."""
 Account = dict[str, Any]
@@ -38,7 +35,7 @@ def why(run: Run, target: str, config: Config) -> list[Account]:
 
     Args:
         run: where to look.
-        target: doc_id in hex, or locator, or URL without scheme or last slash.
+        target: doc_id in hex or the beginning of one, or locator, or URL without scheme or last slash.
         config: says which bounds were in force.
 
     Returns:
@@ -46,19 +43,22 @@ def why(run: Run, target: str, config: Config) -> list[Account]:
         `matched_items`), `bounds`, `filter`, `dedup`, `shards`, the last three None where that stage has not been done.
 
     Raises:
-        ValueError: nothing was found.
+        ValueError: nothing was found, or what was given begins several doc_ids.
     """
-    return [_document(run, row, config) if row.table == "documents" else _reject(run, row) for row in find(run, target)]
+    found = find(run, target)
+    whole = len(found) <= MOST_WHOLE
+    return [_document(run, row, config, with_texts=whole) if row.table == "documents" else _reject(run, row) for row in found]
 
 
-def lines(paths: list[Account]) -> Iterator[str]:
-    """The paths for a terminal."""
+def lines(paths: list[Account], width: int | None = None) -> Iterator[str]:
+    """The paths for a terminal of so many columns; none: of this one."""
+    width = width or shutil.get_terminal_size((120, 24)).columns
     for number, path in enumerate(paths):
         if len(paths) > MOST_WHOLE:
             yield _summary(path)
         else:
             yield from ([""] if number else [])
-            yield from _reject_lines(path) if "reject" in path else _document_lines(path)
+            yield from _reject_lines(path) if "reject" in path else _document_lines(path, width)
     if len(paths) > MOST_WHOLE:
         yield f"{len(paths)} records; ask for one by its doc_id"
 
@@ -71,7 +71,7 @@ def _rows(run: Run, row: Row, *tables: str) -> dict[str, Any]:
     return {table: {"file": run.name(str(run.part(table, row.key))), "row": row.number} for table in tables}
 
 
-def _document(run: Run, row: Row, config: Config) -> Account:
+def _document(run: Run, row: Row, config: Config, *, with_texts: bool) -> Account:
     document = read_row(run.part("documents", row.key), row.number, ["text"])
     measured = read_row(run.part("signals", row.key), row.number, ["signature"])
     contaminated = _contamination(run, config, row, measured.pop(MATCHES_COLUMN, None))
@@ -90,7 +90,7 @@ def _document(run: Run, row: Row, config: Config) -> Account:
         "contamination": contaminated or [],
         "bounds": list(_bounds(document["source"], signals, config)),
         "filter": verdict and {name: verdict[name] for name in ("keep", "stage", "rule", "value", "bound")},
-        "dedup": decision and _dedup(run, decision),
+        "dedup": decision and cluster.among_duplicates(run, row, decision, with_texts=with_texts),
         "shards": _shards(run, document["doc_id"]) if decision else None,
     }
 
@@ -146,35 +146,6 @@ def _close(value: float, bound: Bound) -> bool:
     return any(limit and abs(value - limit) <= CLOSE * abs(limit) for limit in (bound.at_least, bound.at_most))
 
 
-def _dedup(run: Run, decision: Account) -> Account:
-    """What became of the document among its duplicates."""
-    told: Account = {"keep": decision["keep"], "removed": decision["stage"] == "dedup"}
-    if decision["cluster_id"] is None:
-        return told | {"cluster": None}
-    survivor, doc_id = decision["survivor_id"], decision["doc_id"]
-    told |= {"cluster": decision["cluster_id"].hex(), "documents": decision["cluster_size"], "survivor": survivor.hex()}
-    if told["removed"]:
-        told |= {"rule": decision["rule"], "similarity": decision["value"], "bound": decision["bound"]}
-        return told | {"survivor_locators": _locators(run, [survivor])}
-    return told | {"in_its_favour": _locators(run, _removed_for(run, doc_id))}
-
-
-def _removed_for(run: Run, survivor: bytes) -> list[bytes]:
-    """The smallest doc_ids of what was removed in favour of a document, at most `MEMBERS`: a template page has had 743,779 copies."""
-    found: set[bytes] = set()
-    for key in run.keys("extract"):
-        table = pq.read_table(run.part("decisions", key), columns=["doc_id", "survivor_id"])
-        members = table["doc_id"].filter(pc.equal(table["survivor_id"], pa.scalar(survivor, DOCUMENT_ID)))
-        others = members.filter(pc.not_equal(members, pa.scalar(survivor, DOCUMENT_ID)))
-        found.update(others.take(pc.sort_indices(others)[:MEMBERS]).to_pylist())
-    return sorted(found)[:MEMBERS]
-
-
-def _locators(run: Run, doc_ids: list[bytes]) -> list[str]:
-    found = (read_row(run.part("documents", key), number, ["text"]) for key, number in rows_with(run, "signals", "doc_id", doc_ids))
-    return sorted({row["locator"] for row in found})
-
-
 def _shards(run: Run, doc_id: bytes) -> list[Account] | None:
     path = run.path("shards", "documents.parquet")
     if not path.exists():
@@ -223,7 +194,7 @@ def _reject_lines(path: Account) -> Iterator[str]:
     yield _row("row", _place(path, next(iter(path["rows"]))))
 
 
-def _document_lines(path: Account) -> Iterator[str]:
+def _document_lines(path: Account, width: int) -> Iterator[str]:
     document, signals = path["document"], path["signals"]
     yield f"document {printable(document['locator'])}"
     yield _row("doc_id", document["doc_id"])
@@ -247,7 +218,7 @@ def _document_lines(path: Account) -> Iterator[str]:
     if others:
         yield from (_row("", line) for line in textwrap.wrap(f"without a bound: {', '.join(others)}", 110))
     yield from _contamination_lines(path["contamination"])
-    yield from _verdict_lines(path)
+    yield from _verdict_lines(path, width)
 
 
 def _contamination_lines(items: list[Account]) -> Iterator[str]:
@@ -259,7 +230,7 @@ def _contamination_lines(items: list[Account]) -> Iterator[str]:
         yield _row("", f"and {len(items) - ITEMS:,} other items")
 
 
-def _verdict_lines(path: Account) -> Iterator[str]:
+def _verdict_lines(path: Account, width: int) -> Iterator[str]:
     verdict, dedup, shards = path["filter"], path["dedup"], path["shards"]
     if not verdict:
         yield _row("filter", "not done since these documents were extracted")
@@ -272,9 +243,8 @@ def _verdict_lines(path: Account) -> Iterator[str]:
         yield _row("dedup", "not done since this verdict")
         return
     yield _row("dedup", f"{_dedup_words(dedup)} ({_place(path, 'decisions')})")
-    for label in ("survivor_locators", "in_its_favour"):
-        for locator in dedup.get(label, ()):
-            yield _row("", f"{'survivor' if label == 'survivor_locators' else 'removed'}: {printable(locator)}")
+    indent = len(_row("", ""))
+    yield from (_row("", line).rstrip() for line in cluster.lines(dedup, width - indent))
     if not dedup["keep"]:
         return
     if not shards:
@@ -289,9 +259,10 @@ def _number(value: float | None) -> str:
 
 
 def _dedup_words(dedup: Account) -> str:
+    often = "" if dedup["weight"] in (None, 1) else f", served {dedup['weight']:g} times an epoch"
     if dedup["cluster"] is None:
-        return "kept: no duplicate of another"
+        return f"kept: no duplicate of another{often}"
     of = f"cluster {dedup['cluster']} of {dedup['documents']:,} documents"
     if not dedup["removed"]:
-        return f"kept as the survivor of {of}"
+        return f"kept as the survivor of {of}{often}"
     return f"removed as {dedup['rule']} (similarity {_number(dedup['similarity'])}, {dedup['bound']}) of {dedup['survivor']}, {of}"

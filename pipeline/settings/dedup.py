@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Mapping
+from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
+from filters.duplicates.weights import table_of
 from pipeline.settings.section import Kind, Section, Share
 
 
@@ -60,9 +62,15 @@ class Dedup(Section):
     against: tuple[str, ...] = ()
     """Directories of earlier runs, oldest first: what they hold is a duplicate here too. Their texts are not needed."""
     weights: str | dict[int, float] | None = None
-    """None: a duplicate is removed. A preset or a table, cluster size to weight: what survives of a cluster of at least that size is served
-    so often in an epoch."""
+    """None: what is kept is served once an epoch. A preset (fineweb-2@2025, fineweb-2-ita@2025) or a table, cluster size to weight: what
+    survives of a cluster of at least that size is served so often. Sizes below the smallest of the table weigh 1."""
     lines: RepeatedLines | None = None
     passages: RepeatedPassages | None = None
     least_left: Share = 0.2
     """A document of whose bytes less than this share is left by `lines` and `passages` is removed."""
+
+    @field_validator("weights", mode="before")
+    @classmethod
+    def _known_weights(cls, weights: Any) -> Any:
+        table = table_of(weights)
+        return table if isinstance(weights, Mapping) else weights

@@ -23,6 +23,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from filters.duplicates.weights import table_of, weights_of
 from pipeline.config import Config
 from pipeline.duplicates.candidates import PartUnit, check_survivor, describe_part, earlier_records, find_pairs
 from pipeline.duplicates.clusters import RULES, cluster_columns, clusters_of, write_clusters
@@ -68,9 +69,11 @@ def decide_unit(unit: PartUnit, run: Run, config: Config) -> None:
     # In a chain of small changes a document may be less similar to the survivor than to the member that it is removed for.
     near = pc.if_else(pc.less(mine["similarity"], np.float32(config.dedup.threshold)), f"{least} to another member", least)
     bound = pc.if_else(pc.equal(mine["rule"], RULES[NEAR]), near, "= 1")
+    keep = pc.and_(verdicts["keep"], pc.invert(duplicate))
+    weights = weights_of(pc.fill_null(mine["cluster_size"], 1).to_numpy(), table_of(config.dedup.weights))
     columns = {
         "doc_id": verdicts["doc_id"],
-        "keep": pc.and_(verdicts["keep"], pc.invert(duplicate)),
+        "keep": keep,
         "stage": pc.if_else(duplicate, "dedup", verdicts["stage"]),
         "rule": pc.if_else(duplicate, mine["rule"], verdicts["rule"]),
         "value": pc.if_else(duplicate, mine["similarity"], verdicts["value"]),
@@ -78,6 +81,7 @@ def decide_unit(unit: PartUnit, run: Run, config: Config) -> None:
         "cluster_id": mine["cluster_id"],
         "survivor_id": mine["survivor_id"],
         "cluster_size": mine["cluster_size"],
+        "weight": pc.if_else(keep, pa.array(weights), None),
     }
     table = pa.table([pc.cast(columns[field.name], field.type) for field in DECISIONS], schema=DECISIONS)
     with PartWriter(run.part("decisions", unit.key), DECISIONS) as writer:

@@ -1,28 +1,44 @@
 """Stage 8, report: one HTML page with what became of every record, per source, stage and rule.
 
-In:  the manifests of the stages, filter/contamination.json, tokenizer/report.json, model/metrics.jsonl, evaluation/report.json,
-     samples/samples.json.
+In:  the manifests of the stages, decisions/part-K (sizes of clusters), filter/contamination.json, tokenizer/report.json,
+     model/metrics.jsonl, evaluation/report.json, samples/samples.json.
 Out: report/index.html, one file without scripts or outside links.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import jinja2
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
 from pipeline.config import Config
 from pipeline.decisions.contamination import in_use
 from pipeline.run import Manifest, Run, Unit, add_counts, digest, partial, publish
 from pipeline.stage import Job, Stage, of_one_unit
 
-VERSION = 3
+VERSION = 4
 READ = ("crawl", "extract", "filter", "dedup", "train-tokenizer", "tokenize", "train", "evaluate", "generate")
 MOST_RULES = 12  # per stage and source; the rest is summed in one row
 MOST_LANGUAGES = 10  # per source; language identification finds a few documents of dozens more in any crawl
+
+CLUSTER_SIZES = {1: "1", 2: "2", 3: "3 to 4", 5: "5 to 9", 10: "10 to 99", 100: "100 to 999", 1000: "1,000 and more"}  # by the smallest
+
+
+@dataclass(frozen=True)
+class ClusterRow:
+    """Documents that filter kept, by the size of their cluster."""
+
+    label: str
+    clusters: int
+    """Those of which a document is kept in this run."""
+    documents: int
 
 
 @dataclass(frozen=True)
@@ -137,6 +153,33 @@ def sections(run: Run) -> list[Section]:
     return shown if len(names) > 1 else shown[:1]
 
 
+def clusters(decisions: Iterable[pa.Table]) -> list[ClusterRow]:
+    """Clusters and documents by size; a document that duplicates nothing is a cluster of 1.
+
+    Args:
+        decisions: columns `keep`, `stage` and `cluster_size`; what filter removed takes no part.
+
+    Returns:
+        No row where no document has a duplicate.
+    """
+    edges = np.array(list(CLUSTER_SIZES))
+    documents, kept = np.zeros(len(edges), np.int64), np.zeros(len(edges), np.int64)
+    for table in decisions:
+        took_part = table.filter(pc.or_(table["keep"], pc.fill_null(pc.equal(table["stage"], "dedup"), False)))
+        steps = np.searchsorted(edges, pc.fill_null(took_part["cluster_size"], 1).to_numpy(), side="right") - 1
+        documents += np.bincount(steps, minlength=len(edges))
+        kept += np.bincount(steps[took_part["keep"].to_numpy()], minlength=len(edges))
+    if not documents[1:].any():
+        return []
+    rows = zip(CLUSTER_SIZES.values(), kept.tolist(), documents.tolist(), strict=True)
+    return [ClusterRow(*row) for row in rows]
+
+
+def _decisions(run: Run) -> Iterable[pa.Table]:
+    for key in run.outputs("dedup", "decisions") if run.manifest("dedup") else ():
+        yield pq.read_table(run.part("decisions", key), columns=["keep", "stage", "cluster_size"])
+
+
 def replacements(run: Run) -> list[tuple[str, str, int]]:
     """Source, kind and number of the secrets and personal data that were replaced in texts."""
     sources = run.need("extract").totals["sources"]
@@ -188,6 +231,7 @@ def render(run: Run, config: Config) -> str:
         config=config,
         sections=sections(run),
         crawl=run.manifest("crawl"),
+        clusters=clusters(_decisions(run)),
         replacements=replacements(run),
         contamination=contamination(run, config),
         tokenizer=_json(run, "tokenizer", "report.json"),

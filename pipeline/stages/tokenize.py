@@ -30,7 +30,7 @@ from tokenshards.format import MANIFEST, ShardEntry, bin_path, token_dtype
 from tokenshards.writer import DOCUMENTS as SHARD_DOCUMENTS
 from tokenshards.writer import write_documents, write_manifest, write_shard
 
-VERSION = 1
+VERSION = 2
 ENCODED = pa.schema(
     [
         ("split", pa.string()),
@@ -78,14 +78,17 @@ def encode_unit(unit: Unit, run: Run, config: Config) -> None:
         first = sum(map(len, ids))
         ids += encoded
         lengths = np.array([len(tokens) for tokens in encoded], np.int64)
+        validation = is_validation(doc_ids, config)
         columns: dict[str, Any] = {
             **{name: batch[name] for name in ("doc_id", "digest", "source", "kind", "locator", "licence", "language")},
-            "split": np.where(is_validation(doc_ids, config), "validation", "train"),
+            "split": np.where(validation, "validation", "train"),
             "hash": keyed_hashes(doc_ids, "shard order", config.shards.seed),
             "start": np.arange(first, first + len(encoded)),  # place in `ids`, until they are put in order
             "characters": [len(text) for text in texts],
             "bytes": pc.binary_length(batch["text"]),
             "tokens": lengths,
+            # What is held out is measured, not sampled: each document once.
+            "weight": np.where(validation, np.float32(1), batch["weight"].to_numpy()),
         }
         tables.append(pa.table([_column(columns[field.name], field) for field in ENCODED], schema=ENCODED))
         beat(len(ids), unit.bytes * len(ids) // max(1, len(ids) + 1))
@@ -198,11 +201,19 @@ def _work(job: Job) -> None:
 
 
 def _counts(table: pa.Table) -> dict[str, Any]:
-    zero = {"documents": 0, "tokens": 0, "bytes": 0}
+    zero = {"documents": 0, "tokens": 0, "bytes": 0, "epoch_tokens": 0}
     counts: dict[str, Any] = {}
-    for row in table.group_by(["source", "split"]).aggregate([("tokens", "count"), ("tokens", "sum"), ("bytes", "sum")]).to_pylist():
+    weighted = table.append_column("epoch_tokens", pc.multiply(table["tokens"].cast(pa.float64()), table["weight"].cast(pa.float64())))
+    sums = [("tokens", "count"), ("tokens", "sum"), ("bytes", "sum"), ("epoch_tokens", "sum")]
+    # One thread: the order in which floats are summed decides their last bits.
+    for row in weighted.group_by(["source", "split"], use_threads=False).aggregate(sums).to_pylist():
         source = counts.setdefault(row["source"], {"train": zero, "validation": zero})
-        source[row["split"]] = {"documents": row["tokens_count"], "tokens": row["tokens_sum"], "bytes": row["bytes_sum"]}
+        source[row["split"]] = {
+            "documents": row["tokens_count"],
+            "tokens": row["tokens_sum"],
+            "bytes": row["bytes_sum"],
+            "epoch_tokens": round(row["epoch_tokens_sum"]),
+        }
     return counts
 
 

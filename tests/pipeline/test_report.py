@@ -1,13 +1,14 @@
-"""The page's tables of languages: no document is lost in them, however many languages there are."""
+"""The page's tables: no document is lost in those of languages and of clusters, however many there are."""
 
 from __future__ import annotations
 
 from typing import Any
 
+import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.stages.report import MOST_LANGUAGES, languages
+from pipeline.stages.report import MOST_LANGUAGES, clusters, languages
 
 RULES = ("a b", "a c", "d e")
 LANGUAGE = st.builds(dict, kept=st.integers(0, 50), removed=st.dictionaries(st.sampled_from(RULES), st.integers(1, 50)))
@@ -41,3 +42,22 @@ def test_every_document_is_in_one_language_row(by_language: dict[str, Any], kept
 
 def test_a_source_without_languages_has_no_table() -> None:
     assert languages(None) == languages(counts({}, 7, {"a b": 2})) == []
+
+
+@given(st.lists(st.integers(1, 1500), max_size=12), st.integers(0, 5), st.integers(1, 3))
+def test_every_cluster_and_document_that_took_part_is_in_one_row(sizes: list[int], removed: int, parts: int) -> None:
+    rows = [(number == 0, None if number == 0 else "dedup", size if size > 1 else None) for size in sizes for number in range(size)]
+    rows += [(False, "filter", None)] * removed
+    schema = pa.schema([("keep", pa.bool_()), ("stage", pa.string()), ("cluster_size", pa.int32())])
+    tables = [
+        pa.Table.from_pylist([dict(zip(schema.names, row, strict=True)) for row in rows[part::parts]], schema) for part in range(parts)
+    ]
+    found = {row.label: (row.clusters, row.documents) for row in clusters(tables)}
+    if all(size == 1 for size in sizes):
+        assert found == {}
+        return
+    bounds = {"1": (1, 1), "2": (2, 2), "3 to 4": (3, 4), "5 to 9": (5, 9), "10 to 99": (10, 99), "100 to 999": (100, 999)}
+    bounds["1,000 and more"] = (1000, 10**9)
+    for label, (least, most) in bounds.items():
+        within = [size for size in sizes if least <= size <= most]
+        assert found[label] == (len(within), sum(within))

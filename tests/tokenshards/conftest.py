@@ -17,8 +17,8 @@ EOS = 1
 Shards = Sequence[Sequence[Sequence[int]]]
 
 
-def write(directory: Path, splits: Mapping[str, Shards], vocabulary: int = 1000) -> Path:
-    """Folder with the shards of each split, each a list of documents without their EOS."""
+def write(directory: Path, splits: Mapping[str, Shards], vocabulary: int = 1000, weights: Sequence[float] | None = None) -> Path:
+    """Folder with the shards of each split, each a list of documents without their EOS; weights of all documents in this order."""
     entries, rows = [], []
     for split, shards in splits.items():
         for number, documents in enumerate(shards):
@@ -28,7 +28,7 @@ def write(directory: Path, splits: Mapping[str, Shards], vocabulary: int = 1000)
                 row: dict[str, Any] = dict.fromkeys(("source", "kind", "licence", "language"), "x")
                 row |= {"split": split, "shard": number, "document": position, "doc_id": bytes(16), "tokens": len(document)}
                 row |= {"locator": f"{split}/{number}/{position}", "characters": len(document), "bytes": 2 * len(document)}
-                rows.append(row)
+                rows.append(row | ({"weight": weights[len(rows)]} if weights is not None else {}))
     write_documents(directory, [pa.RecordBatch.from_pylist(rows, DOCUMENTS)])
     write_manifest(directory, entries, tokenizer_sha256="0" * 64, vocabulary=vocabulary, eos=EOS)
     return directory

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tokenshards import PackedBatches, TokenShards, plan
+from tokenshards import PackedBatches, TokenShards, plan, repeats
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -43,6 +43,28 @@ def test_every_token_is_predicted_once_per_epoch(random_shards, method, row_toke
         for step in range(epoch * batches.plan.rows, (epoch + 1) * batches.plan.rows):
             seen.update(served(batches.batch(step)))
         assert seen == pairs_of(batches.shards)
+
+
+@pytest.mark.parametrize("method", ["best_fit", "concat"])
+@pytest.mark.parametrize("row_tokens", [1, 7, 64])
+def test_a_document_is_served_as_often_as_its_weight_says(make_shards, tmp_path, method, row_tokens):
+    token = iter(range(2, 1 << 20))
+    documents = [[next(token) for _ in range(length)] for length in (5, 40, 0, 90, 12, 3)]
+    weights = [1, 3, 2, 0, 2.5, 0.5]
+    shards = TokenShards(make_shards(tmp_path, {"train": [documents[:4], documents[4:]]}, 1 << 20, weights))
+    assert shards.weights.tolist() == weights
+    wanted = repeats(shards.weights, 3)
+    assert wanted[:4].tolist() == [1, 3, 2, 0]
+    assert wanted[4] in (2, 3)
+    assert wanted[5] in (0, 1)
+    batches = PackedBatches(shards, plan(shards.lengths, row_tokens, method, wanted), 1, 3)
+    for epoch in range(2):
+        seen: Counter[int] = Counter()
+        for step in range(epoch * batches.plan.rows, (epoch + 1) * batches.plan.rows):
+            targets = batches.batch(step).targets_BT
+            seen.update(targets[targets >= 0].tolist())
+        expected = Counter({id_: int(often) for document, often in zip(documents, wanted, strict=True) for id_ in document if often})
+        assert seen == expected + Counter({shards.eos: int(wanted.sum())})
 
 
 @pytest.mark.parametrize("ranks", [1, 2, 3, 6])
@@ -102,6 +124,10 @@ def test_a_changed_data_set_is_refused_with_what_changed(random_shards, make_sha
         batches_of(other).load_state_dict(state)
     with pytest.raises(ValueError, match="pack plan"):
         batches_of(random_shards, row_tokens=32).load_state_dict(state)
+    shards = TokenShards(random_shards)
+    twice = PackedBatches(shards, plan(shards.lengths, 64, repeats=np.full(len(shards), 2)), 4, 3)
+    with pytest.raises(ValueError, match="row_tokens, packing or weights"):
+        twice.load_state_dict(state)
     with pytest.raises(ValueError, match="seed was 3, is 4"):
         batches_of(random_shards, seed=4).load_state_dict(state)
     with pytest.raises(ValueError, match="no 'fingerprint'"):

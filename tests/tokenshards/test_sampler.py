@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tokenshards import Sampler
+from tokenshards import Sampler, repeats
 
 
 @settings(max_examples=150, deadline=None)
@@ -60,3 +60,25 @@ def test_neighbours_in_the_plan_are_not_neighbours_in_the_order():
 def test_what_cannot_be_sampled_is_refused(rows, seed):
     with pytest.raises(ValueError, match=f"{rows} rows|seed {seed}"):
         Sampler(rows, seed)
+
+
+@given(st.lists(st.floats(0, 9, width=32), max_size=40), st.integers(0, 2**64 - 1))
+def test_repeats_are_the_weight_rounded_down_or_up(weights, seed):
+    found = repeats(np.array(weights, np.float32), seed)
+    assert found.dtype == np.int64
+    assert all(np.floor(weight) <= times <= np.ceil(weight) for weight, times in zip(weights, found.tolist(), strict=True))
+    assert (found == repeats(np.array(weights), seed)).all()
+    assert (found[:7] == repeats(np.array(weights[:7]), seed)).all()
+
+
+def test_fractions_come_as_often_as_they_say_and_differ_by_seed():
+    for weight in (0.1, 0.5, 2.75):
+        found = repeats(np.full(100_000, weight), 1)
+        assert abs(found.mean() - weight) < 0.006  # four standard deviations of 0.5 / sqrt(100,000)
+    assert 0.4 < (repeats(np.full(1000, 0.5), 1) == repeats(np.full(1000, 0.5), 2)).mean() < 0.6
+
+
+@pytest.mark.parametrize("weights", [[1, -0.5], [np.nan], [np.inf], [[1, 1]]])
+def test_weights_that_say_no_number_are_refused(weights):
+    with pytest.raises(ValueError, match="do not say how often"):
+        repeats(np.array(weights), 0)

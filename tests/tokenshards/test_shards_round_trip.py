@@ -8,11 +8,13 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tokenshards import TokenShards, token_dtype, verify, write_documents, write_manifest, write_shard
+from tokenshards.format import file_sha256
 
 SHARDS = st.lists(st.lists(st.lists(st.integers(0, 70_000), max_size=30), max_size=6), min_size=1, max_size=4)
 
@@ -156,3 +158,33 @@ def test_the_table_tells_where_each_document_came_from(random_shards):
         shards.document(60)
     with pytest.raises(IndexError):
         shards.span(0, 0, int(shards.lengths[0]) + 1)
+
+
+def test_shards_of_before_there_were_weights_are_served_once(random_shards):
+    """Without the column, and with nothing in it; the manifest of then says nothing of epochs."""
+    path = random_shards / "documents.parquet"
+    assert TokenShards(random_shards).weights.tolist() == [1] * 60
+    pq.write_table(pq.read_table(path, partitioning=None).drop(["weight"]), path)
+    manifest = json.loads((random_shards / "manifest.json").read_text())
+    assert manifest.pop("epoch_tokens") == {"train": TokenShards(random_shards).tokens, "validation": 3}
+    manifest["documents_sha256"] = file_sha256(path)
+    (random_shards / "manifest.json").write_text(json.dumps(manifest))
+    assert TokenShards(random_shards).weights.tolist() == [1] * 60
+    assert verify(random_shards).epoch_tokens == {}
+
+
+def test_the_manifest_counts_an_epoch_and_a_wrong_count_is_found(make_shards, tmp_path):
+    path = make_shards(tmp_path, {"train": [[[5] * 9, [6] * 4]], "validation": [[[7]]]}, weights=[2.5, 0, 1])
+    manifest = verify(path)
+    assert manifest.epoch_tokens == {"train": 25, "validation": 2}
+    values = json.loads((path / "manifest.json").read_text())
+    values["epoch_tokens"]["train"] = 14
+    (path / "manifest.json").write_text(json.dumps(values))
+    with pytest.raises(ValueError, match="makes 25 tokens an epoch of 'train', the manifest 14"):
+        verify(path)
+
+
+@pytest.mark.parametrize("weight", [-1, float("nan"), 1001])
+def test_a_weight_that_says_no_number_of_times_is_not_written(make_shards, tmp_path, weight):
+    with pytest.raises(ValueError, match="has a weight of"):
+        make_shards(tmp_path, {"train": [[[5], [6]]]}, weights=[1, weight])

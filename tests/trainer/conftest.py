@@ -6,7 +6,7 @@ import hashlib
 import inspect
 import json
 import textwrap
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -31,8 +31,10 @@ class Pieces:
 BYTES = Pieces(encode=list, eos=256, vocabulary=257, sha256="0" * 64)
 
 
-def write_shards(folder: Path, documents: dict[str, list[tuple[bytes, str]]], pieces: Pieces = BYTES) -> Path:
-    """Shards of splits of (text, licence)."""
+def write_shards(
+    folder: Path, documents: dict[str, list[tuple[bytes, str]]], pieces: Pieces = BYTES, weights: Mapping[bytes, float] | None = None
+) -> Path:
+    """Shards of splits of (text, licence); weights of some texts."""
     rows, entries = [], []
     for split, texts in documents.items():
         ids = [np.array([*pieces.encode(text), pieces.eos], np.uint16) for text, _ in texts]
@@ -52,6 +54,7 @@ def write_shards(folder: Path, documents: dict[str, list[tuple[bytes, str]]], pi
                     "characters": len(text),
                     "bytes": len(text),
                     "tokens": len(ids[number]),
+                    "weight": (weights or {}).get(text),
                 }
             )
     write_documents(folder, [pa.Table.from_pylist(rows, schema=DOCUMENTS)])

@@ -14,6 +14,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch", reason="the trainer needs torch: pip install 'curate[train]'")
@@ -23,8 +24,10 @@ from safetensors.torch import load_file
 from tests.trainer.conftest import BYTES, Pieces, write_shards
 from tokenizer.encode import Encoder
 from tokenizer.train import train_tokenizer
+from tokenshards import TokenShards
+from trainer.batches import data_fingerprint, training_batches
 from trainer.checkpoint import Checkpoint
-from trainer.evaluate import evaluate
+from trainer.evaluate import Stream, evaluate, seen_tokens
 from trainer.generate import generate
 from trainer.settings import TrainSettings
 from trainer.train import parse_settings, train
@@ -158,6 +161,27 @@ def test_other_settings_begin_anew_and_reporting_ones_do_not(shards: Path, whole
     assert sha256(tmp_path / "model.safetensors") == sha256(whole / "model.safetensors")
     assert train(shards, tmp_path, replace(TINY, seed=1, steps=6), quiet)["resumed_from"] == 0
     assert [row["step"] for row in rows(tmp_path)] == [3, 6]
+
+
+def test_weights_decide_the_plan_and_other_weights_begin_anew(texts: list[bytes], tmp_path: Path) -> None:
+    """The tokens of the shards are the same; what the run and what measures it serve is not."""
+    documents = {"train": [(text, "PSF-2.0") for text in texts[:12]], "validation": [(texts[12], "PSF-2.0")]}
+    plain = write_shards(tmp_path / "plain", documents)
+    weighted = write_shards(tmp_path / "weighted", documents, weights={texts[0]: 3, texts[1]: 0})
+    short = replace(TINY, steps=4)
+    batches = [training_batches(TokenShards(place), short) for place in (plain, weighted)]
+    lengths = batches[0].shards.lengths
+    assert batches[1].plan.tokens == batches[0].plan.tokens + 2 * lengths[0] - lengths[1]
+    assert batches[0].shards.fingerprint == batches[1].shards.fingerprint
+    assert data_fingerprint(batches[0]) == batches[0].shards.fingerprint != data_fingerprint(batches[1])
+    for place, resumed in ((plain, 0), (weighted, 0), (weighted, 4)):
+        assert train(place, tmp_path / "out", short, quiet)["resumed_from"] == resumed
+    # All rows: what no step serves is not counted as seen.
+    counted = Stream.of(batches[1].shards)
+    seen = seen_tokens(batches[1].shards, replace(TINY, steps=10**6), counted)
+    owner = np.repeat(np.arange(len(lengths)), lengths)
+    assert [bool(seen[owner == number].all()) for number in range(3)] == [True, False, True]
+    assert not seen[owner == 1].any()
 
 
 def test_metrics_say_what_was_done(whole: Path) -> None:

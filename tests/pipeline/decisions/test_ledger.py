@@ -225,6 +225,71 @@ def test_why_names_the_survivor_of_a_duplicate_and_what_went_for_it(run: Run) ->
     assert "similarity " in told(run, lost)
     assert "kept as the survivor of cluster" in told(run, survivor)
     assert f"removed: {lost}" in told(run, survivor)
+    (path,) = why(run, lost, find_run(run.directory)[1])
+    row = next(row for row in rows_of(run, "signals") if row["locator"] == survivor)
+    document = path["dedup"]["survivor_document"]
+    assert (document["doc_id"], document["locator"], document["source"]) == (row["doc_id"].hex(), survivor, "pages")
+    assert document["bytes"] == row["bytes"]
+    assert path["dedup"]["members"] == []
+    # The pages differ in their heading alone.
+    texts = {row["locator"]: row["text"] for row in rows_of(run, "documents")}
+    assert path["dedup"]["comparison"]["equal"] == (texts[lost] == texts[survivor])
+    for place in path["dedup"]["comparison"]["shown"]:
+        assert place["left"].strip("…") in texts[lost]
+        assert place["right"].strip("…") in texts[survivor]
+    assert ("the texts are equal" in told(run, lost)) or ("this document" in told(run, lost))
+    assert json.loads(json.dumps(path, allow_nan=False)) == path
+
+
+def test_a_survivor_of_an_earlier_run_is_told_with_the_run(run: Run, tmp_path: Path) -> None:
+    """Its text lies there and is not read; where the run is gone, what `dedup.against` names is told."""
+    lost = next(row for row in rows_of(run, "decisions") if row["stage"] == "dedup")
+    elsewhere = bytes(range(16))
+    for name in ("now", "first", "second"):
+        shutil.copytree(run.directory, tmp_path / name)
+    now, second = Run(tmp_path / "now"), Run(tmp_path / "second")
+
+    def replace(of: Run, table: str, column: str, known: bytes) -> None:
+        for key in of.keys("extract"):
+            rows = pq.read_table(of.part(table, key))
+            values = [elsewhere if value == known else value for value in rows[column].to_pylist()]
+            place = rows.schema.get_field_index(column)
+            pq.write_table(rows.set_column(place, rows.schema.field(column), pa.array(values, pa.binary(16))), of.part(table, key))
+
+    replace(now, "decisions", "survivor_id", lost["survivor_id"])
+    replace(second, "signals", "doc_id", lost["survivor_id"])
+    settings = json.loads((now.directory / "dedup" / "_config.json").read_text())
+    settings["dedup"]["against"] = [str(tmp_path / "first"), str(tmp_path / "second")]
+    (now.directory / "dedup" / "_config.json").write_text(json.dumps(settings))
+    text = told(now, lost["locator"])
+    assert f"survivor: {elsewhere.hex()}, of an earlier run ({tmp_path / 'second'}), whose text is not read" in text
+    assert "this document" not in text
+    shutil.rmtree(tmp_path / "second")
+    assert f"of an earlier run ({tmp_path / 'first'} or {tmp_path / 'second'})" in told(now, lost["locator"])
+
+
+def test_a_document_is_found_by_the_beginning_of_its_id(run: Run, tmp_path: Path) -> None:
+    row = rows_of(run, "decisions")[3]
+    digits = row["doc_id"].hex()
+    for beginning in (digits[:8], digits[:9].upper(), digits[:31]):
+        assert told(run, beginning) == told(run, digits)
+    other = "0" if digits[7] != "0" else "1"
+    for wrong in (digits[:7], digits[:7] + other, "f" * 31):
+        with pytest.raises(ValueError, match="is the doc_id or locator of none"):
+            told(run, wrong)
+    # Two documents that begin alike.
+    copy = Run(tmp_path / "copy")
+    shutil.copytree(run.directory, copy.directory)
+    key = copy.keys("extract")[0]
+    for table in ("documents", "signals", "filtered", "decisions"):
+        rows = pq.read_table(copy.part(table, key))
+        alike = [bytes.fromhex("0123456789" + f"{number:022x}") if number < 7 else None for number in range(rows.num_rows)]
+        ids = pa.array([one or old for one, old in zip(alike, rows["doc_id"].to_pylist(), strict=True)], pa.binary(16))
+        pq.write_table(rows.set_column(rows.schema.get_field_index("doc_id"), rows.schema.field("doc_id"), ids), copy.part(table, key))
+    with pytest.raises(ValueError, match=r"^'0123456789' begins the doc_ids of 7 documents: [^\n]+ and 2 more; give more digits$") as error:
+        told(copy, "0123456789")
+    assert "01234567890000000000000000000000 (" in str(error.value)
+    assert "doc_id     01234567890000000000000000000003" in told(copy, "0123456789" + "0" * 21 + "3")
 
 
 def test_why_finds_rejects_by_locator_and_by_the_id_that_they_would_have_had(run: Run) -> None:
