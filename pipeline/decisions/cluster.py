@@ -14,6 +14,8 @@ from pipeline.config import load_stored
 from pipeline.decisions.compare import Comparison, Difference, compare, side_by_side
 from pipeline.decisions.find_records import Row, read_row, rows_with
 from pipeline.decisions.ledger import printable
+from pipeline.duplicates.clusters import RULES
+from pipeline.duplicates.index import DESCRIPTION, FOLDER, holds
 from pipeline.run import CONFIGURATION, Run
 from pipeline.schema import DOCUMENT_ID
 
@@ -76,14 +78,15 @@ def _described(document: Account) -> str:
 
 
 def _survivor_row(run: Run, survivor: bytes, cluster: bytes) -> Row | None:
-    """Of more documents with that doc_id (one address, captured twice) the one that was kept."""
-    found = [Row("documents", key, number) for key, number in rows_with(run, "signals", "doc_id", [survivor])]
+    """Of more documents with that doc_id (one address, captured twice) the one that is no duplicate; none where an earlier run holds it."""
 
-    def kept(place: Row) -> bool:
+    def survives(place: Row) -> bool:
         decision = read_row(run.part("decisions", place.key), place.number)
-        return bool(decision["keep"]) and decision["cluster_id"] == cluster
+        # Repeated passages may have removed it since.
+        return decision["cluster_id"] == cluster and decision["rule"] not in RULES.values()
 
-    return next((place for place in found if kept(place)), found[0] if found else None)
+    places = (Row("documents", key, number) for key, number in rows_with(run, "signals", "doc_id", [survivor]))
+    return next(filter(survives, places), None)
 
 
 def _document(run: Run, place: Row) -> Account:
@@ -100,17 +103,12 @@ def _compared(run: Run, row: Row, survivor: Row) -> Comparison:
 
 
 def _earlier_run(run: Run, survivor: bytes) -> str:
-    """The run of `dedup.against` that holds a document; where none of them says so any more, all of them."""
+    """The run of `dedup.against` that holds a document; where none of them does any more, all of them."""
     path = run.path("dedup", CONFIGURATION)
     against = load_stored(path).dedup.against if path.exists() else ()
-    for directory in against:
-        earlier = Run(Path(directory))
-        manifest = earlier.manifest("extract")
-        if not manifest or not all(earlier.part("signals", key).exists() for key in manifest.parts):
-            continue
-        if any(rows_with(earlier, "signals", "doc_id", [survivor])):
-            return str(directory)
-    return " or ".join(map(str, against)) or "no longer named in dedup.against"
+    # Runs that were moved away since have no index to ask.
+    there = [name for name in against if Run(Path(name)).path(*FOLDER, DESCRIPTION).exists()]
+    return next((name for name in there if holds(name, survivor)), " or ".join(against) or "no longer named in dedup.against")
 
 
 def _members(run: Run, survivor: bytes, asked: bytes) -> list[Account]:

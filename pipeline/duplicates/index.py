@@ -281,6 +281,16 @@ def _read_index(name: str) -> Index:
     return Index(name, folder, values["digest"], values["settings"], parts, tuple(values["against"]))
 
 
+def holds(name: str, doc_id: bytes) -> bool:
+    """Whether a run's index has a document of this doc_id that is not forgotten.
+
+    Raises:
+        ValueError: the run has no index.
+    """
+    wanted = np.frombuffer(doc_id, ">u8")
+    return any((mapped(part_file(part, "documents"))["doc_id"] == wanted).all(axis=1).any() for part in _read_index(name).parts)
+
+
 def forget(name: str, doc_ids: Iterable[bytes]) -> int:
     """Take documents out of a run's index: later runs are not compared with them.
 

@@ -34,7 +34,7 @@ from pipeline.run import COST_OF_NUMBERS, Manifest, PartWriter, Run, Unit, diges
 from pipeline.schema import DECISIONS
 from pipeline.stage import Job, Stage
 
-VERSION = 2
+VERSION = 3
 INDEX = "index"
 # Folders within dedup/ that only the work itself needs.
 SCRATCH = ("records", "edges", "labels", "members", "clusters", "superseded", "shingles")

@@ -149,7 +149,7 @@ def test_items_are_cut_out_of_kept_text_or_stay_in_it(run: Run, extracted: Path,
     config = load(extracted, [given])
     for stage in (FILTER, DEDUP):
         perform(stage, run, config)
-    (key,) = run.keys("dedup")
+    (key,) = run.keys("extract")
     kept = [text for batch in kept_batches(run, key, config) for text in batch["text"].to_pylist()]
     assert len(kept) == 15
     assert (QUESTIONS[0].upper() in kept[12]) == (action == "mark")
