@@ -18,6 +18,7 @@ from pipeline.config import Config
 from pipeline.decisions.contamination import MATCHES_COLUMN, SHARE, in_use, matched_items
 from pipeline.decisions.find_records import Row, find, read_row, rows_with
 from pipeline.decisions.ledger import printable
+from pipeline.decisions.repeated import repeated_lines, repeated_spans
 from pipeline.decisions.rules import rules
 from pipeline.run import Run
 from pipeline.schema import DOCUMENT_ID
@@ -43,7 +44,8 @@ def why(run: Run, target: str, config: Config) -> list[Account]:
 
     Returns:
         Values for JSON, a mapping per record: `rows` (table to file and row), `reject`, or `document`, `signals`, `contamination` (see
-        `matched_items`), `bounds`, `filter`, `dedup`, `shards`, the last three None where that stage has not been done.
+        `matched_items`), `bounds`, `filter`, `dedup`, `shards`, the last three None where that stage has not been done, and
+        `repeated` (see `repeated_spans`).
 
     Raises:
         ValueError: nothing was found.
@@ -91,6 +93,7 @@ def _document(run: Run, row: Row, config: Config) -> Account:
         "bounds": list(_bounds(document["source"], signals, config)),
         "filter": verdict and {name: verdict[name] for name in ("keep", "stage", "rule", "value", "bound")},
         "dedup": decision and _dedup(run, decision),
+        "repeated": repeated_spans(run, row, config) if decision else {},
         "shards": _shards(run, document["doc_id"]) if decision else None,
     }
 
@@ -275,6 +278,7 @@ def _verdict_lines(path: Account) -> Iterator[str]:
     for label in ("survivor_locators", "in_its_favour"):
         for locator in dedup.get(label, ()):
             yield _row("", f"{'survivor' if label == 'survivor_locators' else 'removed'}: {printable(locator)}")
+    yield from (_row(*told) for told in repeated_lines(path["repeated"]))
     if not dedup["keep"]:
         return
     if not shards:

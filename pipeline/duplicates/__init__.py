@@ -1,0 +1,1 @@
+"""Duplicates over a whole run: Beam jobs and the files between them."""
