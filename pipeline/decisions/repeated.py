@@ -28,7 +28,7 @@ def repeated_spans(run: Run, row: Row, config: Config) -> dict[str, Any]:
         config: says what was looked for.
 
     Returns:
-        By kind, `lines` or `passages`, where any are cut: `bytes`, the number of `spans`, and `texts`, the first words of each of the first.
+        By kind, `lines` or `passages`, where any are cut: `bytes`, the number of `spans`, and `texts`, the first words of some.
     """
     told = {}
     for name, column in REPEATED.items():
