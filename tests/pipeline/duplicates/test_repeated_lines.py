@@ -158,21 +158,32 @@ def test_only_survivors_count_and_only_they_are_cut(tmp_path: Path) -> None:
         assert [LICENCE in text for text, _ in left_of(run, units).values()] == ([True] * 6 if kept == 3 else [True] * 2 + [False] * 4)
 
 
-def test_files_workers_and_memory_change_nothing(tmp_path: Path) -> None:
+def three_domains() -> list[Page]:
+    return [page for size, domain in ((9, "a.example"), (30, "b.example"), (4, "c.example")) for page in pages_of(domain, size)]
+
+
+def test_files_and_memory_change_nothing(tmp_path: Path) -> None:
     generator = random.Random(5)
-    pages = [page for size, domain in ((9, "a.example"), (30, "b.example"), (4, "c.example")) for page in pages_of(domain, size)]
     words = [f"line {n} of a long list of things" for n in range(5000)]
+    pages = three_domains()
     pages += [(f"http://list.example/{n}", "list.example", "\n".join(generator.sample(words, 4000))) for n in range(8)]
     generator.shuffle(pages)
     lines = {"most_documents": 7, "most_share": 0.1}
     whole = cut_pages(tmp_path / "whole", {"web": pages}, lines)
     assert any(share < 1 for _, share in whole.values())
     split = {f"web-{n}": pages[n::5] for n in range(5)} | {"web-empty": []}
-    runners: list[dict[str, Any]] = [{}, {"memory_bytes": 1 << 20}, {"workers": 2, "small_job_bytes": 0, "memory_bytes": 1 << 20}]
-    for number, runner in enumerate(runners):
-        folder = tmp_path / str(number)
-        assert cut_pages(folder, {"web": pages} if number == 1 else split, lines, **runner) == whole
-        assert told(folder) == told(tmp_path / "whole")
+    for name, parts, memory in (("split", split, 1 << 30), ("memory", {"web": pages}, 1 << 20), ("both", split, 1 << 20)):
+        assert cut_pages(tmp_path / name, parts, lines, memory_bytes=memory) == whole
+        assert told(tmp_path / name) == told(tmp_path / "whole")
+
+
+def test_workers_change_nothing(tmp_path: Path) -> None:
+    pages = three_domains()
+    one = cut_pages(tmp_path / "one", {"web": pages}, {"most_documents": 7})
+    two = cut_pages(tmp_path / "two", {"web-1": pages[1::2], "web-2": pages[::2]}, {"most_documents": 7}, workers=2, small_job_bytes=0)
+    assert two == one
+    assert told(tmp_path / "two") == told(tmp_path / "one")
+    assert told(tmp_path / "two")["cut"]["documents"] == 39
 
 
 def test_counts_that_do_not_fit_go_to_files(tmp_path: Path) -> None:
