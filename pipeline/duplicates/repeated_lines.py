@@ -27,7 +27,6 @@ import xxhash
 
 from filters.duplicates.lines import EDGES, END, START, cut_spans, lines_of
 from pipeline.config import Config
-from pipeline.decisions.find_records import read_row
 from pipeline.decisions.verdicts import source_of
 from pipeline.duplicates.key_counts import KeyCounts, counts_type, join_counts, write_frequent
 from pipeline.exchange import exchange, groups, mapped, save_array
@@ -186,15 +185,31 @@ def _report(parts: Sequence[Unit], run: Run, settings: RepeatedLines) -> dict[st
         for key, (count, place) in one["shown"].items():
             found.setdefault(int(key), []).append((count, tuple(place)))
     most = sorted((-sum(count for count, _ in places), key, min(place for _, place in places)) for key, places in found.items())
+    most = most[:SHOWN_LINES]
+    wanted = sorted({(part, row) for _, _, (_, _, _, part, row) in most})
+    columns = (_rows_of(run, "documents", wanted, ["source", "text"]), _rows_of(run, "signals", wanted, ["domain"]))
     lines = []
-    for documents, _, (_, start, end, part, row) in most[:SHOWN_LINES]:
-        document = read_row(run.part("documents", part), row)
-        group = None if settings.within == "run" else document["source"]
-        if settings.within == "domain":
-            group = read_row(run.part("signals", part), row)["domain"] or group
-        text = " ".join(document["text"].encode()[start:end].decode().split())
-        lines.append({"group": group, "documents": -documents, "text": text[:SHOWN_CHARACTERS]})
+    for documents, _, (_, start, end, part, row) in most:
+        source, text = columns[0][part, row]
+        (domain,) = columns[1][part, row]
+        group = {"run": None, "source": source, "domain": domain or source}[settings.within]
+        words = " ".join(text.encode()[start:end].decode().split())
+        lines.append({"group": group, "documents": -documents, "text": words[:SHOWN_CHARACTERS]})
     return {"settings": settings.model_dump(mode="json"), "cut": add_counts(one["cut"] for one in told), "lines": lines}
+
+
+def _rows_of(run: Run, table: str, wanted: Sequence[tuple[str, int]], columns: list[str]) -> dict[tuple[str, int], list[Any]]:
+    """Columns of some rows, by part and row; each row group is read once."""
+    found: dict[tuple[str, int], list[Any]] = {}
+    for part in sorted({part for part, _ in wanted}):
+        rows = np.array([row for of, row in wanted if of == part])
+        with pq.ParquetFile(run.part(table, part)) as file:
+            for group, first, count in _row_groups(file):
+                here = rows[(rows >= first) & (rows < first + count)]
+                if len(here):
+                    values = file.read_row_group(group, columns=columns).take(pa.array(here - first)).to_pylist()
+                    found |= {(part, row): [one[name] for name in columns] for row, one in zip(here.tolist(), values, strict=True)}
+    return found
 
 
 def _most_frequent(keys: npt.NDArray[np.uint64], documents: npt.NDArray[np.uint32]) -> npt.NDArray[np.int64]:
