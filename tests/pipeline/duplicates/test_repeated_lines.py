@@ -223,7 +223,7 @@ def decided(tmp_path_factory: pytest.TempPathFactory) -> tuple[Run, Path]:
     run = Run(config.directory)
     for stage in (EXTRACT, FILTER, DEDUP):
         perform(stage, run, load(path))
-    units = [Unit(key=key, fingerprint="", bytes=1) for key in run.keys("dedup")]
+    units = [Unit(key=key, fingerprint="", bytes=1) for key in run.keys("extract")]
     for unit in units:
         kept = pq.read_table(run.part("decisions", unit.key))["keep"].to_numpy()
         save_array(run.path("dedup", "survivors", f"part-{unit.key}.npy"), kept)
@@ -235,7 +235,7 @@ LINES = "dedup.lines={kinds: [table]}"
 
 
 def kept_texts(run: Run, config: Config) -> list[str]:
-    return [text for key in run.keys("dedup") for batch in kept_batches(run, key, config) for text in batch["text"].to_pylist()]
+    return [text for key in run.keys("extract") for batch in kept_batches(run, key, config) for text in batch["text"].to_pylist()]
 
 
 def test_text_read_again_is_cut(decided: tuple[Run, Path]) -> None:
@@ -250,14 +250,14 @@ def test_passages_are_cut_with_the_lines(decided: tuple[Run, Path]) -> None:
     run, path = decided
     config = load(path, [LINES, "dedup.passages={}"])
     before = kept_texts(run, load(path, [LINES]))
-    for key in run.keys("dedup"):
+    for key in run.keys("extract"):
         with pq.ParquetFile(run.part("documents", key)) as file, PartWriter(run.part("dedup/passages", key), PASSAGES) as writer:
             for group in range(file.num_row_groups):
                 texts = [text.encode() for text in file.read_row_group(group, columns=["text"])["text"].to_pylist()]
                 spans = [[text.index(b"Row") - 10, text.index(b": ") + 2] for text in texts]
                 writer.write(pa.table([spans], schema=PASSAGES))
     assert kept_texts(run, config) == [text.partition(": ")[2] for text in before]
-    target = pq.read_table(run.part("documents", run.keys("dedup")[0]))["locator"][3].as_py()
+    target = pq.read_table(run.part("documents", run.keys("extract")[0]))["locator"][3].as_py()
     shown = "\n".join(why_lines(why(run, target, config)))
     assert "bytes of lines are cut, in 2 places" in shown
     assert "bytes of passages are cut, in 1 place\n" in shown
@@ -268,9 +268,9 @@ PASSAGES = pa.schema([("repeated_passages", pa.list_(pa.int32()))])
 
 def test_why_shows_what_is_cut_and_no_escape(decided: tuple[Run, Path]) -> None:
     run, path = decided
-    target = pq.read_table(run.part("documents", run.keys("dedup")[0]))["locator"][0].as_py()
+    target = pq.read_table(run.part("documents", run.keys("extract")[0]))["locator"][0].as_py()
     (account,) = why(run, target, load(path, [LINES]))
-    text = pq.read_table(run.part("documents", run.keys("dedup")[0]))["text"][0].as_py()
+    text = pq.read_table(run.part("documents", run.keys("extract")[0]))["text"][0].as_py()
     row = next(line for line in text.split("\n") if line.startswith("Row"))
     assert account["repeated"]["lines"]["bytes"] == len(text.encode()) - len(f"{row}\n\n".encode())
     shown = "\n".join(why_lines([account]))
@@ -283,13 +283,14 @@ def test_why_shows_what_is_cut_and_no_escape(decided: tuple[Run, Path]) -> None:
 def test_stages_that_read_kept_text_are_stale_when_spans_change(decided: tuple[Run, Path]) -> None:
     run, path = decided
     config = load(path, [LINES])
-    (key,) = run.keys("dedup")
-    receipt = run.need("dedup").parts[key]
+    (key,) = run.keys("extract")
+    parts = run.need("dedup").parts
+    receipt = parts[key]
     file = f"dedup/lines/part-{key}.parquet"
     fingerprints = []
     for sha256 in ("one", "two"):
         outputs = {**receipt.outputs, file: {"bytes": run.path(file).stat().st_size, "sha256": sha256}}
-        run.finish("dedup", "", {key: Receipt(receipt.fingerprint, outputs, receipt.counts)}, [])
+        run.finish("dedup", "", {**parts, key: Receipt(receipt.fingerprint, outputs, receipt.counts)}, [])
         fingerprints += [unit.fingerprint for unit in kept_units(run, config, ["settings"])]
         fingerprints += [unit.fingerprint for unit in kept_units(run, load(path), ["settings"])]
     assert len(set(fingerprints)) == 3
