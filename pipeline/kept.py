@@ -5,6 +5,7 @@ The only place where text is read again after extraction.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
@@ -18,9 +19,11 @@ from filters.cuts import apply_cuts
 from pipeline.config import Config
 from pipeline.decisions.contamination import CUTS, MATCHES_COLUMN, contaminated_cut_settings, frequent_ngrams, judged
 from pipeline.decisions.rules import rules
-from pipeline.run import Run
+from pipeline.run import Run, Unit, digest
 from pipeline.settings.sources import Source
 
+REPEATED = {"lines": "repeated_lines", "passages": "repeated_passages"}
+"""Columns of spans that dedup found over the whole run, in dedup/lines/ and dedup/passages/, row-aligned with documents/."""
 COLUMNS = ["doc_id", "source", "kind", "locator", "licence", "digest", "text"]
 
 
@@ -31,8 +34,11 @@ def kept_batches(run: Run, key: str, config: Config) -> Iterator[pa.Table]:
     keep = decisions["keep"].combine_chunks()
     row = 0
     frequent = None
-    with pq.ParquetFile(run.part("documents", key)) as documents, pq.ParquetFile(run.part("signals", key)) as signals:
-        assert documents.num_row_groups == signals.num_row_groups, "documents and signals are row-aligned, group by group"
+    with contextlib.ExitStack() as files:
+        documents, signals = (files.enter_context(pq.ParquetFile(run.part(table, key))) for table in ("documents", "signals"))
+        repeated = {REPEATED[name]: files.enter_context(pq.ParquetFile(run.part(f"dedup/{name}", key))) for name in _repeated(config)}
+        aligned = {file.num_row_groups for file in (documents, signals, *repeated.values())}
+        assert len(aligned) == 1, "documents, signals and dedup's spans are row-aligned, group by group"
         for group in range(documents.num_row_groups):
             rows = documents.metadata.row_group(group).num_rows
             mask = keep.slice(row, rows)
@@ -48,10 +54,13 @@ def kept_batches(run: Run, key: str, config: Config) -> Iterator[pa.Table]:
             if CUTS in cuts:
                 frequent = frequent_ngrams(run, config) if frequent is None else frequent
                 measured = measured.append_column(CUTS, pa.array(judged(measured, frequent, config).spans, pa.list_(pa.int32())))
-            if cuts:
-                spans = zip(*(measured[name].to_pylist() for name in cuts), strict=True)
+            for name, file in repeated.items():
+                measured = measured.append_column(name, file.read_row_group(group, columns=[name])[name].filter(mask))
+            if cuts or repeated:
+                spans = zip(*(measured[name].to_pylist() for name in (*cuts, *repeated)), strict=True)
                 texts = [
-                    apply_cuts(text.encode(), united(cut)).decode() for text, cut in zip(batch["text"].to_pylist(), spans, strict=True)
+                    apply_cuts(text.encode(), united(filter(None, cut))).decode()
+                    for text, cut in zip(batch["text"].to_pylist(), spans, strict=True)
                 ]
                 batch = batch.set_column(batch.schema.get_field_index("text"), "text", pa.array(texts, pa.string()))
             yield batch.append_column("language", measured["language"]).append_column("weight", weights.filter(mask))
@@ -88,6 +97,22 @@ def united(spans: Iterable[Sequence[int]]) -> list[int]:
 def cut_settings(run: Run, config: Config) -> list[Any]:
     """What decides which spans are cut, for the fingerprints of stages that read kept text: presets may differ in nothing else."""
     return [{source.name: _cuts(source, config) for source in config.sources}, *contaminated_cut_settings(run, config)]
+
+
+def kept_units(run: Run, config: Config, settings: Sequence[Any]) -> list[Unit]:
+    """A unit for each part of the kept text, its fingerprint of `settings` and of everything that the text is made from."""
+    documents, decisions = run.outputs("extract", "documents"), run.outputs("dedup", "decisions")
+    repeated = [run.outputs("dedup", f"dedup/{name}") for name in _repeated(config)]
+    units = []
+    for key in sorted(decisions):
+        made_from = [documents[key]["sha256"], decisions[key]["sha256"], *(spans[key]["sha256"] for spans in repeated)]
+        units.append(Unit(key=key, fingerprint=digest([settings, *made_from]), bytes=documents[key]["bytes"]))
+    return units
+
+
+def _repeated(config: Config) -> list[str]:
+    """Which of `REPEATED` are cut."""
+    return [name for name in REPEATED if getattr(config.dedup, name) is not None]
 
 
 def _cuts(source: Source, config: Config) -> list[str]:

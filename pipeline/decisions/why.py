@@ -18,6 +18,7 @@ from pipeline.decisions import cluster
 from pipeline.decisions.contamination import MATCHES_COLUMN, SHARE, in_use, matched_items
 from pipeline.decisions.find_records import Row, find, read_row
 from pipeline.decisions.ledger import printable
+from pipeline.decisions.repeated import repeated_lines, repeated_spans
 from pipeline.decisions.rules import rules
 from pipeline.run import Run
 
@@ -40,7 +41,8 @@ def why(run: Run, target: str, config: Config) -> list[Account]:
 
     Returns:
         Values for JSON, a mapping per record: `rows` (table to file and row), `reject`, or `document`, `signals`, `contamination` (see
-        `matched_items`), `bounds`, `filter`, `dedup`, `shards`, the last three None where that stage has not been done.
+        `matched_items`), `bounds`, `filter`, `dedup`, `shards`, the last three None where that stage has not been done, and
+        `repeated` (see `repeated_spans`).
 
     Raises:
         ValueError: nothing was found, or what was given begins several doc_ids.
@@ -91,6 +93,7 @@ def _document(run: Run, row: Row, config: Config, *, with_texts: bool) -> Accoun
         "bounds": list(_bounds(document["source"], signals, config)),
         "filter": verdict and {name: verdict[name] for name in ("keep", "stage", "rule", "value", "bound")},
         "dedup": decision and cluster.among_duplicates(run, row, decision, with_texts=with_texts),
+        "repeated": repeated_spans(run, row, config) if decision else {},
         "shards": _shards(run, document["doc_id"]) if decision else None,
     }
 
@@ -245,6 +248,7 @@ def _verdict_lines(path: Account, width: int) -> Iterator[str]:
     yield _row("dedup", f"{_dedup_words(dedup)} ({_place(path, 'decisions')})")
     indent = len(_row("", ""))
     yield from (_row("", line).rstrip() for line in cluster.lines(dedup, width - indent))
+    yield from (_row(*told) for told in repeated_lines(path["repeated"]))
     if not dedup["keep"]:
         return
     if not shards:

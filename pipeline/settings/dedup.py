@@ -22,6 +22,9 @@ class RepeatedLines(Section):
     """Documents in which a line may stand; one that stands in more is cut from each of them."""
     most_share: Share = 0.0
     """The same as a share of the documents counted together; the larger bound holds."""
+    least_words: int = Field(default=8, ge=1)
+    """Words that repeated lines behind each other must hold together to be cut: a heading or a line of code alone (`Examples`, `else:`)
+    stands in many documents and is no template."""
     kinds: tuple[Kind, ...] = ("web",)
     """Kinds of sources whose documents take part."""
 

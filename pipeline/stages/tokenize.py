@@ -22,7 +22,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pipeline.config import Config
-from pipeline.kept import cut_settings, is_validation, kept_batches, keyed_hashes
+from pipeline.kept import cut_settings, is_validation, kept_batches, kept_units, keyed_hashes
 from pipeline.run import COST_OF_NUMBERS, Manifest, PartWriter, Receipt, Run, Unit, digest, partial, publish, sha256
 from pipeline.stage import Job, Stage
 from tokenizer.encode import Encoder
@@ -57,11 +57,7 @@ def plan(run: Run, config: Config) -> Sequence[Unit]:
     """A unit per part to encode, and one for all shards, which follow from the counts."""
     model = run.need("train-tokenizer").parts["model"].outputs["tokenizer/tokenizer.model"]["sha256"]
     settings = [VERSION, config.shards.model_dump(mode="json"), model, *cut_settings(run, config)]
-    documents, decisions = run.outputs("extract", "documents"), run.outputs("dedup", "decisions")
-    parts = [
-        Unit(key=key, fingerprint=digest([settings, documents[key]["sha256"], decisions[key]["sha256"]]), bytes=documents[key]["bytes"])
-        for key in sorted(decisions)
-    ]
+    parts = kept_units(run, config, settings)
     return [*parts, Unit(key=SHARDS, fingerprint=digest([settings, [unit.fingerprint for unit in parts]]), bytes=0)]
 
 

@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pipeline.config import Config
-from pipeline.kept import below, cut_settings, is_validation, kept_batches, keyed_hashes
+from pipeline.kept import below, cut_settings, is_validation, kept_batches, kept_units, keyed_hashes
 from pipeline.run import Manifest, PartWriter, Run, Unit, digest, write_json
 from pipeline.stage import Job, Stage
 from tokenizer.train import train_tokenizer
@@ -36,11 +36,7 @@ def plan(run: Run, config: Config) -> Sequence[Unit]:
         share,
         *cut_settings(run, config),
     ]
-    documents, decisions = run.outputs("extract", "documents"), run.outputs("dedup", "decisions")
-    samples = [
-        Unit(key=key, fingerprint=digest([settings, documents[key]["sha256"], decisions[key]["sha256"]]), bytes=documents[key]["bytes"])
-        for key in sorted(decisions)
-    ]
+    samples = kept_units(run, config, settings)
     # The part keys are not in the model's fingerprint's order: they are sorted, and the text is ordered by hash.
     return [*samples, Unit(key=MODEL, fingerprint=digest([unit.fingerprint for unit in samples]), bytes=0)]
 

@@ -246,8 +246,9 @@ def test_why_names_the_survivor_of_a_duplicate_and_what_went_for_it(run: Run) ->
 def test_a_survivor_of_an_earlier_run_is_told_with_the_run(run: Run, finished: Path, tmp_path: Path) -> None:
     """Its text lies there and is not read; where the run is gone, what `dedup.against` names is told."""
     shutil.copytree(run.directory, tmp_path / "first")
-    settings = load(finished).model_copy(update={"output": str(tmp_path), "name": "later"})
-    config = Config.model_validate(settings.model_dump() | {"dedup": {"against": [str(tmp_path / "first")]}})
+    values = load(finished).model_dump()
+    against = values["dedup"] | {"against": [str(tmp_path / "first")]}
+    config = Config.model_validate(values | {"output": str(tmp_path), "name": "later", "dedup": against})
     later = Run(config.directory)
     for stage in (EXTRACT, FILTER, DEDUP):
         perform(stage, later, config)
