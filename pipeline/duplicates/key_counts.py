@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from filters.duplicates.neighbours import groups
 from pipeline.exchange import Place, Records, mapped, save_array, write_records
 from pipeline.run import partial, publish
 

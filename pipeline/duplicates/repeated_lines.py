@@ -26,6 +26,7 @@ import pyarrow.parquet as pq
 import xxhash
 
 from filters.duplicates.lines import EDGES, END, START, cut_spans, lines_of
+from filters.duplicates.neighbours import groups
 from pipeline.config import Config
 from pipeline.decisions.verdicts import source_of
 from pipeline.duplicates.key_counts import KeyCounts, counts_type, join_counts, write_frequent
