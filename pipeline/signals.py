@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from filters.contamination.judge import MATCHES, matches
-from filters.duplicates.signature import signatures
+from filters.duplicates.signature import DEFINITION, signatures
 from filters.language.identify import LanguageModel
 from filters.statistics import measure as text_signals
 from filters.url_rules import registered_domain
@@ -61,6 +61,7 @@ def signals_settings(config: Config) -> list[Any]:
     dedup = config.dedup
     return [
         model_digest(language_file(config)),
+        DEFINITION,
         dedup.ngram,
         dedup.bands,
         dedup.rows,
