@@ -1,12 +1,12 @@
 // MinHash signatures of filters/duplicates/signature.py as a plain C++17 program, and near-duplicates by them: the limit of the benchmark.
 //
-//   minhash CLASSES LOWER FOLDER OUT MULTIPLIERS [THRESHOLD]
+//   minhash CLASSES LOWER MULTIPLIERS THRESHOLD FOLDER OUT
 //
 // In:  CLASSES, one byte per code point as filters.unicode.classes() gives them; LOWER, one int32 each as filters.unicode.lower() does;
 //      FOLDER/texts.bin, UTF-8 one after another; FOLDER/offsets.bin, int64 [n + 1]; MULTIPLIERS, what permutations_of() gives, uint32 each:
 //      the multipliers, then as many addends.
-// Out: OUT, uint32 [n][permutations]; on standard output a line of JSON: CPU-seconds, wall seconds, CPU-seconds by part, and with THRESHOLD
-//      the documents kept: one of each component of verified pairs, pairs as filters.duplicates.neighbours finds them (14 bands of 8).
+// Out: OUT, uint32 [n][permutations]; on standard output a line of JSON: CPU-seconds, wall seconds, CPU-seconds by part, and with a
+//      THRESHOLD above 0 the documents kept: one of each component of verified pairs, pairs as filters.duplicates.neighbours finds them (14 bands of 8).
 //
 // Written from the docstrings, the plain way, one thread; vectors are left to the compiler.
 
@@ -155,13 +155,14 @@ double seconds(clock_t from, clock_t to) { return static_cast<double>(to - from)
 }  // namespace
 
 int main(int count, char** arguments) {
-    if (count < 6) return 2;
+    if (count != 7) return 2;
     classes = read<uint8_t>(arguments[1]);
     lowered = read<int32_t>(arguments[2]);
-    const std::string folder = arguments[3];
+    const std::string folder = arguments[5];
     const auto texts = read<uint8_t>(folder + "/texts.bin");
     const auto offsets = read<int64_t>(folder + "/offsets.bin");
-    const auto multipliers = read<uint32_t>(arguments[5]);
+    const auto multipliers = read<uint32_t>(arguments[3]);
+    const double threshold = std::stod(arguments[4]);
     const size_t documents = offsets.size() - 1, permutations = multipliers.size() / 2;
     std::vector<uint32_t> minima(documents * permutations), shingles;
     std::vector<uint64_t> words;
@@ -175,10 +176,10 @@ int main(int count, char** arguments) {
         minima_of(shingles, multipliers.data(), permutations, &minima[k * permutations]);
     }
     const clock_t signed_at = clock();
-    const size_t left = count > 6 ? kept(minima, documents, permutations, std::stod(arguments[6])) : documents;
+    const size_t left = threshold > 0 ? kept(minima, documents, permutations, threshold) : documents;
     const clock_t ended = clock();
     const std::chrono::duration<double> passed = std::chrono::steady_clock::now() - wall;
-    std::ofstream(arguments[4], std::ios::binary).write(reinterpret_cast<const char*>(minima.data()), minima.size() * sizeof(uint32_t));
+    std::ofstream(arguments[6], std::ios::binary).write(reinterpret_cast<const char*>(minima.data()), minima.size() * sizeof(uint32_t));
     std::printf(
         "{\"cpu_s\": %.6f, \"wall_s\": %.6f, \"parts\": {\"signatures\": %.6f, \"neighbours\": %.6f}, \"kept\": {\"kept\": %zu}}\n",
         seconds(started, ended), passed.count(), seconds(started, signed_at), seconds(signed_at, ended), left);

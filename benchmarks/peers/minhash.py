@@ -1,4 +1,4 @@
-r"""MinHash signatures by other packages, over packed texts, as a script in their own environments: NAME FOLDER OUT [SEED].
+r"""MinHash signatures by other packages, over packed texts, as a script in their own environments: NAME SEED FOLDER OUT.
 
 In:  FOLDER/texts.bin and offsets.bin (`benchmarks.signal_texts.pack`).
 Out: OUT, .npy [texts, 112] of the package's own minima; one line on standard output: CPU-seconds, wall seconds, and CPU-seconds by part.
@@ -158,8 +158,8 @@ def run(name: str, texts: Sequence[str], seed: int) -> tuple[np.ndarray, dict[st
 
 
 def main() -> None:
-    name, folder, out = sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3])
-    minima, told = run(name, read(folder), int(sys.argv[4]) if len(sys.argv) > 4 else 1)
+    name, seed, folder, out = sys.argv[1], int(sys.argv[2]), Path(sys.argv[3]), Path(sys.argv[4])
+    minima, told = run(name, read(folder), seed)
     with out.open("wb") as file:
         np.save(file, minima, allow_pickle=False)
     sys.stdout.write(json.dumps(told) + "\n")
