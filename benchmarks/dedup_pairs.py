@@ -35,7 +35,7 @@ SEEDS = 8
 ESTIMATE = {
     "datasketch": Way(DATASKETCH, "datasketch-bulk", "datasketch, xxh32"),
     "rensa": Way(RENSA, "rensa", "rensa RMinHash"),
-    "text-dedup": Way(TEXT_DEDUP, "textdedup", "text-dedup"),
+    "text-dedup": Way(TEXT_DEDUP, "textdedup", "text-dedup (split at each \\W, so other shingles where two meet)"),
 }
 FIND = {
     "datasketch": Way(DATASKETCH, "datasketch", "datasketch MinHashLSH, xxh32: pairs"),

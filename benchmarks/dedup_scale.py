@@ -93,7 +93,7 @@ def scale(folder: Path, *, small: bool, bucket: int | None) -> dict[str, Any]:
     for size in sizes:
         runners = [runner]
         if size == sizes[-1]:
-            runners += [{**runner, "memory_bytes": memory} for memory in MEMORY[:: 2 if small else 1]]
+            runners += [{**runner, "memory_bytes": memory} for memory in MEMORY[: 1 if small else None]]
         first, *others = stage(folder, f"planted-{size}", planted(size, PERMUTATIONS), runners)
         told["sizes"][str(size)] = {**first, "expected_kept": round(expected_kept(size))}
         told["memory"] = {str(given["memory_bytes"]): row for given, row in zip(runners[1:], others, strict=True)}

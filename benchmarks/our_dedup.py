@@ -1,6 +1,5 @@
 """Our side of the dedup benchmark, one process for each: `python -m benchmarks.our_dedup WAY …`.
 
-    signatures SEED FOLDER OUT        signatures of packed texts to OUT (.npy)
     whole THRESHOLD FOLDER OUT        signatures, and the dedup stage over them; what lies between is written outside of the clock
     decisions THRESHOLDS FOLDER OUT   extract, filter and dedup over a table of the texts, for each threshold (a,b,…) and way to verify: OUT
                                       gets the cluster of each text (-1: none), by "VERIFY THRESHOLD"
@@ -28,9 +27,9 @@ import psutil
 import pyarrow.parquet as pq
 
 from benchmarks.dedup_runs import Documents, configuration, write_run
+from benchmarks.our_signatures import ROWS, signed
 from benchmarks.signal_texts import unpack
 from filters.duplicates.digests import digests
-from filters.duplicates.signature import signatures
 from pipeline.config import Config
 from pipeline.run import Run
 from pipeline.stage import perform
@@ -38,26 +37,9 @@ from pipeline.stages.dedup import DEDUP
 from pipeline.stages.extract import EXTRACT
 from pipeline.stages.filter import FILTER
 
-ROWS = 1000
 VERIFY = ("none", "estimate", "exact")
 SAMPLE_S = 0.05
 Told = dict[str, Any]
-
-
-def signed(folder: Path, seed: int) -> tuple[list[Any], np.ndarray, float]:
-    """Batches of texts, their signatures, and the CPU-seconds of these; the first call, which loads compiled code, is not timed."""
-    batches = unpack(folder, ROWS)
-    signatures(batches[0][:1])
-    before = time.process_time()
-    rows = [signatures(batch, seed=seed) for batch in batches]
-    return batches, np.concatenate(rows), time.process_time() - before
-
-
-def sign(seed: str, folder: str, out: str) -> Told:
-    _, minima, cpu_s = signed(Path(folder), int(seed))
-    with Path(out).open("wb") as file:
-        np.save(file, minima, allow_pickle=False)
-    return {"cpu_s": cpu_s, "wall_s": cpu_s}
 
 
 def whole(threshold: str, folder: str, _out: str) -> Told:
@@ -197,7 +179,7 @@ def _shuffled(sizes: list[int]) -> Iterator[None]:
         exchange.layout = layout
 
 
-WAYS: dict[str, Callable[..., Told]] = {"signatures": sign, "whole": whole, "decisions": decisions, "stage": stage, "shared": shared}
+WAYS: dict[str, Callable[..., Told]] = {"whole": whole, "decisions": decisions, "stage": stage, "shared": shared}
 
 if __name__ == "__main__":
     sys.stdout.write(json.dumps(WAYS[sys.argv[1]](*sys.argv[2:])) + "\n")
