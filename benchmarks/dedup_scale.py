@@ -93,7 +93,9 @@ def scale(folder: Path, *, small: bool, bucket: int | None) -> dict[str, Any]:
     for size in sizes:
         runners = [runner]
         if size == sizes[-1]:
-            runners += [{**runner, "memory_bytes": memory} for memory in MEMORY[: 1 if small else None]]
+            # Every job in workers, whatever its size, so that what one holds is seen.
+            always = runner if small else {**runner, "small_job_bytes": 0}
+            runners += [{**always, "memory_bytes": memory} for memory in MEMORY[: 1 if small else None]]
         first, *others = stage(folder, f"planted-{size}", planted(size, PERMUTATIONS), runners)
         told["sizes"][str(size)] = {**first, "expected_kept": round(expected_kept(size))}
         told["memory"] = {str(given["memory_bytes"]): row for given, row in zip(runners[1:], others, strict=True)}
