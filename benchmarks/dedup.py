@@ -11,7 +11,7 @@ pairs       precision and recall over 600 pairs of versions of RFCs, of signatur
 whole       33,000 documents (220 MB, a quarter changed copies) from memory to kept documents. Ours is signatures and the whole stage with
             its files; peers are signatures and their index, a text staying where nothing that stayed is like it.
 scale       the stage over 10,000 to 1,000,000 signatures without text, under several memory settings, over one bucket of identical pages
-            (--bucket, 200,000; 0: none), and over shared data.
+            (--bucket, 200,000; 0: none), and over shared data. --small leaves memory settings and bucket out.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--repeats", type=int, default=None, help="runs of each contestant; medians are shown (3; 1 with --small)")
     parser.add_argument("--no-peers", action="store_true", help="ours and the C++ program only")
     parser.add_argument("--only", nargs="+", choices=SECTIONS, metavar="SECTION", help=f"some of {', '.join(SECTIONS)}")
-    parser.add_argument("--bucket", type=int, default=None, metavar="N", help="identical pages in one bucket (200,000)")
+    parser.add_argument("--bucket", type=int, default=None, metavar="N", help="identical pages in one bucket (200,000; 0 with --small)")
     parser.add_argument("--data", type=Path, default=ROOT / ".data", help="folder of unpacked shared data (.data)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the numbers here as well")
     chosen = parser.parse_args()

@@ -38,7 +38,7 @@ from benchmarks.signal_texts import SAMPLE, pack
 
 THRESHOLD = 0.7
 SIZES, SMALL_SIZES = (10_000, 100_000, 1_000_000), (1_000, 4_000)
-BUCKET, SMALL_BUCKET = 200_000, 3_000
+BUCKET = 200_000
 MEMORY = (64 << 20, 256 << 20, 1 << 30)
 WORKERS = 2
 STREAMED = {
@@ -92,16 +92,15 @@ def scale(folder: Path, *, small: bool, bucket: int | None) -> dict[str, Any]:
     told: dict[str, Any] = {"sizes": {}, "memory": {}}
     for size in sizes:
         runners = [runner]
-        if size == sizes[-1]:
+        if size == sizes[-1] and not small:
             # Every job in workers, whatever its size, so that what one holds is seen.
-            always = runner if small else {**runner, "small_job_bytes": 0}
-            runners += [{**always, "memory_bytes": memory} for memory in MEMORY[: 1 if small else None]]
+            runners += [{**runner, "small_job_bytes": 0, "memory_bytes": memory} for memory in MEMORY]
         first, *others = stage(folder, f"planted-{size}", planted(size, PERMUTATIONS), runners)
         told["sizes"][str(size)] = {**first, "expected_kept": round(expected_kept(size))}
         told["memory"] = {str(given["memory_bytes"]): row for given, row in zip(runners[1:], others, strict=True)}
     points = {name: [(size, told["sizes"][str(size)][name]) for size in sizes] for name in ("wall_s", "cpu_s", "shuffled_bytes")}
     told["growth"] = {name: round(power(costs), 3) for name, costs in points.items() if all(cost for _, cost in costs)}
-    pages = (SMALL_BUCKET if small else BUCKET) if bucket is None else bucket
+    pages = (0 if small else BUCKET) if bucket is None else bucket
     if pages:
         told["bucket"] = stage(folder, f"identical-{pages}", identical(pages, PERMUTATIONS), [runner])[0]
     return told
