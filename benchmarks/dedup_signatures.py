@@ -42,10 +42,10 @@ class Way:
     label: str
 
 
-# Under a package's bare name stands the fastest way that begins with text, on a quiet machine: of it the ratio is told.
+# Under a package's bare name stands a way that begins with text, the fastest on this sample within noise: of it the ratio is told.
 SIGN = {
-    "datasketch": Way(DATASKETCH, "datasketch-bulk", "datasketch bulk, xxh32, Python shingles"),
-    "datasketch-batch": Way(DATASKETCH, "datasketch-batch", "datasketch update_batch, xxh32, Python shingles"),
+    "datasketch": Way(DATASKETCH, "datasketch-batch", "datasketch update_batch, xxh32, Python shingles"),
+    "datasketch-bulk": Way(DATASKETCH, "datasketch-bulk", "datasketch bulk, xxh32, Python shingles"),
     "datasketch-sha1": Way(DATASKETCH, "datasketch-sha1", "datasketch update_batch as it comes (SHA-1), Python shingles"),
     "datasketch-ready": Way(DATASKETCH, "datasketch-bulk-ready", "datasketch bulk, xxh32, shingles given"),
     "rensa": Way(RENSA, "rensa", "rensa RMinHash, Python shingles"),
