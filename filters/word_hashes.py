@@ -22,8 +22,8 @@ from filters.words import mix
 BASE = np.uint64(0x9E3779B97F4A7C15)
 """Of the polynomial over the hashes of consecutive words; odd, so that it has an inverse modulo 2^64."""
 
-_OFFSET = np.uint64(0xCBF29CE484222325)
-_PRIME = np.uint64(0x100000001B3)
+OFFSET = np.uint64(0xCBF29CE484222325)
+PRIME = np.uint64(0x100000001B3)
 
 
 @kernel
@@ -51,7 +51,7 @@ def next_word(
     if at >= end:
         return np.uint64(0), end, end
     start = at
-    code = (_OFFSET ^ np.uint64(lowered[point])) * _PRIME
+    code = (OFFSET ^ np.uint64(lowered[point])) * PRIME
     at += size
     if kind & KIND != PAIRED:
         while at < end:
@@ -61,7 +61,7 @@ def next_word(
             kind = np.int64(properties[point])
             if not kind & WORD or kind & KIND == PAIRED:
                 break
-            code = (code ^ np.uint64(lowered[point])) * _PRIME
+            code = (code ^ np.uint64(lowered[point])) * PRIME
             at += size
     return mix(code), start, at
 

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 
 from filters.contamination.judge import MATCHES, matches
 from filters.duplicates.digests import as_bytes
-from filters.duplicates.signature import has_words, sign
+from filters.duplicates.signature import DEFINITION, has_words, sign
 from filters.language.identify import LanguageModel
 from filters.statistics import measure as text_signals
 from filters.url_rules import registered_domain
@@ -64,6 +64,7 @@ def signals_settings(config: Config) -> list[Any]:
     dedup = config.dedup
     return [
         model_digest(language_file(config)),
+        DEFINITION,
         dedup.ngram,
         dedup.bands,
         dedup.rows,

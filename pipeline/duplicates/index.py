@@ -27,7 +27,7 @@ import numpy as np
 import numpy.typing as npt
 
 from filters.duplicates.neighbours import groups
-from filters.duplicates.signature import NO_WORDS
+from filters.duplicates.signature import DEFINITION, NO_WORDS
 from pipeline.config import Config
 from pipeline.exchange import Place, mapped, save_array
 from pipeline.run import Run, digest, write_json
@@ -221,7 +221,7 @@ def part_file(part: Part, name: str) -> Path:
 def index_settings(config: Config) -> dict[str, Any]:
     """Settings that must be the same in all runs that are compared."""
     names = ("ngram", "bands", "rows", "seed", "exact", "near", "threshold", "verify", "similar_to", "scope", "survivor")
-    return {"version": VERSION, **config.dedup.model_dump(mode="json", include=set(names))}
+    return {"version": VERSION, "definition of signatures": DEFINITION, **config.dedup.model_dump(mode="json", include=set(names))}
 
 
 def write_index(run: Run, config: Config, parts: Sequence[Part], earlier: Sequence[Index], content: object) -> Path:
