@@ -1,0 +1,1 @@
+"""Beam jobs of dedup: what is compared and joined across documents."""
