@@ -4,12 +4,12 @@ In:  files of edges, pairs of ordinals.
 Out: files of (node, label), by node: the label is the smallest ordinal of the node's component. The same bytes by either way.
 Lost: nothing; a node whose edges are all loops has no row.
 
-A round is two jobs over the columnar shuffle, large-star and small-star (`filters.duplicates.stars`). What a place makes is first reduced to
-the stars of its own edges by union-find, so a round does at least what the two operations do. Rounds end when every node stands in a star,
-or when what is left fits one worker.
+A round is two jobs over the columnar shuffle, large-star and small-star (`filters.duplicates.stars`). What a place makes is first reduced
+to the stars of its own edges by union-find, so a round does at least what the two operations do. Rounds end when every node stands in a
+star, or when what is left fits one worker.
 
-A node's neighbours go to one place, but a worker must not hold 10 million of them. Only the smallest is needed to know where they all go: of
-a node that has more than its share in one file the others wait in that file (`waiting/`), and move when large-star has told where to
+A node's neighbours go to one place, but a worker must not hold 10 million of them. Only the smallest is needed to know where they all go:
+of a node that has more than its share in one file the others wait in that file (`waiting/`), and move when large-star has told where to
 (`moves/`). So a node of d neighbours takes `memory_bytes` or less, whatever d.
 """
 
@@ -180,7 +180,8 @@ def _write_for_small_star(folder: Path, name: str, edges: Edges) -> None:
 
 def _write_for_large_star(folder: Path, name: str, edges: Edges, most: int) -> None:
     """Records of both directions, without what waits: of a node's larger neighbours in a file all but the first where they are more than
-    `most`. (Of smaller neighbours a node has one in a forest.)"""
+    `most`. (Of smaller neighbours a node has one in a forest.)
+    """
     edges = edges[np.lexsort((edges[:, 0], edges[:, 1]))]
     begins = np.flatnonzero(np.diff(edges[:, 1], prepend=-1))
     sizes = np.diff(begins, append=len(edges))
@@ -224,7 +225,7 @@ def _merged(tables: Sequence[npt.NDArray[Any]]) -> Iterator[npt.NDArray[np.void]
     step = max(1, FILE_ROWS // max(1, len(tables)))
     begins = np.zeros(len(tables), np.int64)
     ends = np.array([len(table) for table in tables])
-    while (open_ := np.flatnonzero(begins < ends)).size:
+    while open_ := np.flatnonzero(begins < ends).tolist():
         # Up to the smallest of the nodes a step ahead: at least one table gives a whole step, none more.
         bound = min(tables[k]["node"][min(begins[k] + step, ends[k]) - 1] for k in open_)
         pieces = []
