@@ -127,4 +127,4 @@ def _beam_runner(runner: Runner, workers: int) -> Any:
 
 def _options(runner: Runner, workers: int) -> PipelineOptions:
     local = {"direct_num_workers": workers} if runner.name == "FnApiRunner" else {}
-    return PipelineOptions(flags=[], **runner.options, **local)
+    return PipelineOptions(flags=[], **{**runner.options, **local})

@@ -5,13 +5,17 @@ from __future__ import annotations
 import hashlib
 import json
 import random
+import shutil
 import subprocess
 import sys
+import threading
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
@@ -30,10 +34,11 @@ Page = tuple[str, bytes]
 POOL = """
 import time
 from apache_beam.runners.worker.worker_pool_main import BeamFnExternalWorkerPoolServicer as Pool
-print(Pool.start()[0], flush=True)
+address, server = Pool.start()  # the server ends with its last reference
+print(address, flush=True)
 time.sleep(600)
 """
-START_S = 60
+START_S, JOBS_S = 60, 180
 
 
 def near(text: str, seed: int) -> str:
@@ -140,29 +145,32 @@ def job_service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, 
 
 
 def test_planted_duplicates_are_removed(in_memory: Path) -> None:
-    """12 topics as pages and 3 books: of each cluster one text stays, the longer edition where there is one."""
+    """Of 20 pages and 5 books remain 12 topics as pages and 2 as books: one text of each cluster."""
     decisions = pq.read_table(in_memory / "decisions")
-    removed = decisions["rule"].filter(decisions["stage"].to_numpy(zero_copy_only=False) == "dedup").to_pylist()
-    # 4 pages and 1 book stand twice; 4 pages and 1 book have an edition; 1 book is a page too, as text of another layout.
-    assert len(removed) >= 10
-    assert {"exact duplicate", "near duplicate"} <= set(removed)
-    assert len(kept(in_memory)) == len(set(kept(in_memory))) == decisions.num_rows - len(removed)
-    assert 14 <= len(kept(in_memory)) <= 15
+    rules = Counter(decisions["rule"].filter(pc.equal(decisions["stage"], "dedup")).to_pylist())
+    assert set(rules) == {"exact duplicate", "near duplicate"}
+    assert (len(kept(in_memory)), rules.total(), decisions.num_rows) == (14, 11, 25)
 
 
-@pytest.mark.parametrize("workers", [2, 4])
-def test_processes_give_the_bytes_of_one(config: Path, in_memory: Path, tmp_path: Path, workers: int) -> None:
-    run = until_dedup(config, output=str(tmp_path), runner={"workers": workers, "small_job_bytes": 0})
+def test_four_processes_give_the_bytes_of_one(config: Path, in_memory: Path, tmp_path: Path) -> None:
+    """Of dedup alone, on top of what one worker extracted; test_whole_path has all stages on two workers."""
+    shutil.copytree(in_memory, tmp_path / "small")
+    for folder in ("dedup", "decisions"):
+        shutil.rmtree(tmp_path / "small" / folder)
+    run = until_dedup(config, output=str(tmp_path), runner={"workers": 4, "small_job_bytes": 0})
     assert digests(run) == digests(in_memory)
 
 
 def test_a_job_service_with_a_worker_of_its_own_gives_the_same_bytes(
     config: Path, in_memory: Path, tmp_path: Path, job_service: dict[str, Any]
 ) -> None:
-    settings = ("--set", f"output={tmp_path}", "--set", f"runner={json.dumps(job_service)}")
-    for stage in ("extract", "filter", "dedup"):
-        curate(stage, config, *settings, timeout_s=120)
-    assert digests(tmp_path / "small") == digests(in_memory)
+    # In a thread: a service that hangs must not hang the tests.
+    done: list[Path] = []
+    thread = threading.Thread(target=lambda: done.append(until_dedup(config, output=str(tmp_path), runner=job_service)), daemon=True)
+    thread.start()
+    thread.join(JOBS_S)
+    assert done, f"no result within {JOBS_S} s"
+    assert digests(done[0]) == digests(in_memory)
 
 
 def test_less_memory_gives_the_same_decisions(config: Path, in_memory: Path, tmp_path: Path) -> None:
