@@ -1,19 +1,22 @@
 """Where Beam jobs run, and how a user's error comes back from one as one line.
 
 Local runs name FnApiRunner: `DirectRunner` would first try to download another runner's binary and silently fall back. With more
-than one worker it starts processes (about 1.5 s), so a small job stays in this one.
+than one worker it starts processes (about 1.5 s), so a small job stays in this one. A job service (PortableRunner) has workers of its own,
+which import this package and see the same folders.
 """
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import apache_beam as beam
+import grpc
 from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 from apache_beam.transforms.environments import SubprocessSDKEnvironment
@@ -25,6 +28,11 @@ from pipeline.settings.stages import Runner
 
 # A worker's exception crosses Beam as text inside a traceback; the line between these is what the user is shown.
 OPENING, CLOSING = "⟦curate: ", "⟧"
+# Without them Beam says so in its own words, or starts a container that has no curate.
+PORTABLE = {
+    "job_endpoint": "the address of a job service, HOST:PORT",
+    "environment_type": "where the workers are: LOOPBACK (this process), EXTERNAL (a worker pool at environment_config) or DOCKER",
+}
 
 
 @dataclass(frozen=True)
@@ -74,13 +82,16 @@ def run_job(runner: Runner, build: Callable[[beam.Pipeline], Any], units: Sequen
         cost: of a byte, where extraction's is 1.
 
     Raises:
-        ValueError: a unit failed by the user's input, settings or disk; the text is its one line.
+        ValueError: a unit failed by the user's input, settings or disk, or the job service is not there; the text is its one line.
     """
-    logging.getLogger("apache_beam").setLevel(logging.CRITICAL)
     workers = 1 if len(units) == 1 or cost * sum(unit.bytes for unit in units) < runner.small_job_bytes else runner.workers
     try:
-        with beam.Pipeline(runner=_beam_runner(runner, workers), options=_options(runner, workers)) as pipeline:
+        with _quiet(), beam.Pipeline(runner=_beam_runner(runner, workers), options=_options(runner, workers)) as pipeline:
             build(pipeline)
+    except grpc.FutureTimeoutError:
+        raise ValueError(
+            f"runner.options.job_endpoint: no job service answers at {runner.options['job_endpoint']!r}; start it or correct the address"
+        ) from None
     except Exception as error:
         text = str(error)
         if OPENING not in text:
@@ -88,7 +99,24 @@ def run_job(runner: Runner, build: Callable[[beam.Pipeline], Any], units: Sequen
         raise ValueError(text.rpartition(OPENING)[2].partition(CLOSING)[0]) from None
 
 
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Errors reach the user as one line. What Beam logs repeats them with tracebacks, and its portable runner logs to the root."""
+    logging.getLogger("apache_beam").setLevel(logging.CRITICAL)
+    root = logging.getLogger()
+    before = root.level
+    root.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        root.setLevel(before)
+
+
 def _beam_runner(runner: Runner, workers: int) -> Any:
+    if runner.name == "PortableRunner":
+        for needed in ("job_endpoint", "environment_type"):
+            if needed not in runner.options:
+                raise ValueError(f"runner.options.{needed}: missing; {runner.name} needs {PORTABLE[needed]}")
     if runner.name != "FnApiRunner":
         return runner.name
     if workers == 1:
@@ -99,4 +127,4 @@ def _beam_runner(runner: Runner, workers: int) -> Any:
 
 def _options(runner: Runner, workers: int) -> PipelineOptions:
     local = {"direct_num_workers": workers} if runner.name == "FnApiRunner" else {}
-    return PipelineOptions(flags=[], **runner.options, **local)
+    return PipelineOptions(flags=[], **{**runner.options, **local})
