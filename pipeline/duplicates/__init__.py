@@ -1,0 +1,1 @@
+"""Jobs of dedup: one module for each kind of duplicate."""
