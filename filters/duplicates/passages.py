@@ -124,9 +124,10 @@ def word_blocks(texts: pa.StringArray | pa.LargeStringArray, least_words: int, b
 
     Args:
         texts: null counts as empty.
-        least_words: of a window.
+        least_words: of a window, at least 2.
         block_words: the most that a block holds; at least two windows' worth are taken.
     """
+    assert least_words >= 2
     data, offsets = bytes_and_offsets(texts)
     room = max(block_words, 2 * least_words)
     hashes, bounds = np.empty(room, np.uint64), np.empty((room, 2), np.int64)

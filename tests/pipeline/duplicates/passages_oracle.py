@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -157,6 +156,3 @@ def cut_words(text: str, spans: Sequence[int]) -> set[int]:
         text.encode()[:edge].decode()
     return inside
 
-
-def shown(text: str) -> str:
-    return re.sub(r"\s+", " ", text)
