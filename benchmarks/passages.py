@@ -183,7 +183,9 @@ def contest(named: dict[str, list[str]], peers: bool, memory_bytes: int = 1 << 3
 
 def table(result: dict[str, Any]) -> str:
     """One line for each set."""
-    lines = [["", "MB", "cut", "spans", "CPU-s", "MB/CPU-s", "peak MB", "grams/MB", "windows/MB", "moved/MB", PEER.name, "peak MB", "equal"]]
+    lines = [
+        ["", "MB", "cut", "spans", "CPU-s", "MB/CPU-s", "peak MB", "grams/MB", "windows/MB", "moved/MB", PEER.name, "peak MB", "equal"]
+    ]
     for name, about in result["input"].items():
         megabytes = about["bytes"] / MEGABYTE
         mine, told, peer = result["ours"][name], result["quality"]["ours"][name], result["peers"][PEER.name].get(name)

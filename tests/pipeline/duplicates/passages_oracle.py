@@ -64,7 +64,7 @@ def digest(text: str) -> bytes:
 def words(text: str) -> list[tuple[str, int, int]]:
     """Words as `filters.word_hashes` defines them, with their bytes, in plain Python."""
     tables = classes(), lower()
-    result: list[tuple[str, int, int]] = []
+    result: list[tuple[list[str], int, int]] = []
     at, is_open = 0, False
     for character in text:
         size, kind = len(character.encode()), tables[0][ord(character)]
@@ -72,13 +72,14 @@ def words(text: str) -> list[tuple[str, int, int]]:
         if kind & WORD:
             lowered = chr(tables[1][ord(character)])
             if is_open and not is_alone:
-                word, start, _ = result.pop()
-                result.append((word + lowered, start, at + size))
+                letters, start, _ = result.pop()
+                letters.append(lowered)
+                result.append((letters, start, at + size))
             else:
-                result.append((lowered, at, at + size))
+                result.append(([lowered], at, at + size))
         is_open = bool(kind & WORD) and not is_alone
         at += size
-    return result
+    return [("".join(letters), start, end) for letters, start, end in result]
 
 
 def in_order(texts: Texts) -> list[int]:
@@ -141,18 +142,14 @@ def _suffix_array(sequence: np.ndarray) -> list[int]:
 
 
 def cut_words(text: str, spans: Sequence[int]) -> set[int]:
-    """The numbers of the words that lie in spans; fails where one lies there in part."""
-    pairs = list(zip(spans[::2], spans[1::2], strict=True))
-    assert all(start < end for start, end in pairs)
-    assert all(a[1] <= b[0] for a, b in zip(pairs, pairs[1:], strict=False))
-    inside = set()
-    for number, (_, start, end) in enumerate(words(text)):
-        touched = [pair for pair in pairs if pair[0] < end and start < pair[1]]
-        assert all(first <= start and end <= last for first, last in touched)
-        if touched:
-            inside.add(number)
-    text.encode()[: spans[0] if spans else 0].decode()  # a span begins and ends between characters
-    for edge in spans:
-        text.encode()[:edge].decode()
-    return inside
-
+    """The numbers of the words that lie in spans; fails where one lies there in part, or where spans are no proper spans of the text."""
+    edges, data = np.array(spans, np.int64), text.encode()
+    assert len(edges) % 2 == 0
+    assert np.all(np.diff(edges) >= 0)
+    assert np.all(edges[::2] < edges[1::2])
+    assert all(0 <= edge <= len(data) and (edge == len(data) or data[edge] & 0xC0 != 0x80) for edge in spans)
+    bounds = np.array([[start, end] for _, start, end in words(text)], np.int64).reshape(-1, 2)
+    # Odd: behind a span's start and not behind its end.
+    first = np.searchsorted(edges, bounds[:, 0], side="right")
+    assert np.array_equal(first, np.searchsorted(edges, bounds[:, 1], side="left"))
+    return set(np.flatnonzero(first % 2).tolist())

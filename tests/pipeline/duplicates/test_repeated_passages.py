@@ -6,8 +6,8 @@ import gzip
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from random import Random
 
-import numpy as np
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -57,9 +57,11 @@ def repetitive(draw: st.DrawFn) -> list[str]:
     return list(dict.fromkeys(" ".join(words_of) for words_of in texts))
 
 
-@settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=5, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.lists(repetitive(), min_size=6, max_size=6), st.randoms(use_true_random=False))
-def test_the_cut_words_are_those_of_the_definition(tmp_path_factory: pytest.TempPathFactory, cases: list[list[str]], random) -> None:  # type: ignore[no-untyped-def]
+def test_the_cut_words_are_those_of_the_definition(
+    tmp_path_factory: pytest.TempPathFactory, cases: list[list[str]], random: Random
+) -> None:
     """Six cases an example: a prefix for each makes their words their own, and starting jobs is what takes time."""
     texts = [" ".join(f"{word}{k}" for word in text.split()) for k, case in enumerate(cases) for text in case]
     texts = list(dict.fromkeys(texts))
@@ -88,20 +90,20 @@ def test_a_suffix_array_finds_the_same(tmp_path: Path, least_words: int) -> None
 
 
 def test_neither_workers_nor_parts_nor_memory_change_a_cut(tmp_path: Path) -> None:
-    texts = real_texts()
+    texts = real_texts()[:12]
     whole = cut(tmp_path / "run", [texts], 10)
     assert sum(map(len, whole.values())) > 1000
     assert cut(tmp_path / "run", [texts[::-1][k::5] for k in range(5)] + [[]], 10, memory_bytes=TINY) == whole
-    assert cut(tmp_path / "run", [texts[k::3] for k in range(3)], 10, workers=2, small_job_bytes=0) == whole
+    assert cut(tmp_path / "run", [texts[k::3] for k in range(3)], 10, workers=2, small_job_bytes=10_000) == whole
 
 
 def test_versions_and_editions_equal_the_suffix_array(tmp_path: Path, shared_data: Path) -> None:
     """Two sources where most text is repeated: versions of RFCs, and the one book in two editions."""
     with gzip.open(shared_data / "neardup" / "rust_rfcs" / "versions.jsonl.gz", "rt", encoding="utf-8") as lines:
-        texts = [json.loads(line)["text"] for line in lines][:30]
+        texts = [json.loads(line)["text"] for line in lines][:16]
     book = shared_data / "books" / "gitenberg" / "Alice-s-Adventures-in-Wonderland_11"
-    for name in ("11.txt.gz", "11-0.txt.gz"):
-        texts.append(gzip.decompress((book / name).read_bytes()).decode("utf-8", "replace").replace("\r", ""))
+    editions = [gzip.decompress((book / name).read_bytes()).decode("utf-8", "replace") for name in ("11.txt.gz", "11-0.txt.gz")]
+    texts += [edition.replace("\r", "")[:60_000] for edition in editions]
     texts = list(dict.fromkeys(texts))
     expected = repeated_by_suffixes(texts, 50)
     assert cut(tmp_path / "run", [texts[::2], texts[1::2]], 50, memory_bytes=TINY) == dict(zip(texts, expected, strict=True))
@@ -115,8 +117,8 @@ def test_versions_and_editions_equal_the_suffix_array(tmp_path: Path, shared_dat
         ("one two three four five six seven " * 150_000, 7),
         ("a," * 1_000_000, 1),
         ("字" * 500_000, 1),
-        ("x" * 5_000_000, 1),
-        ("!" * 5_000_000, 0),
+        ("x" * 2_000_000, 1),
+        ("!" * 2_000_000, 0),
     ],
     ids=["one word", "period of seven", "no blanks", "han", "one long word", "no word"],
 )
@@ -148,17 +150,14 @@ def test_only_documents_that_take_part_are_read_and_rows_stay_aligned(tmp_path: 
     assert spans_of(run, "b") == [[]]
 
 
-def test_half_a_text_left_is_told(tmp_path: Path) -> None:
-    passage = " ".join(f"{k:03d}" for k in range(100))
+def test_the_share_that_is_left_is_told(tmp_path: Path) -> None:
+    passage, own = (" ".join(f"{letter}{k:03d}" for k in range(100)) for letter in "ab")
     run = Run(tmp_path)
-    unit = write_part(run, "00", [passage + " more", f"{passage[::-1]}\n{passage}"[:-1].replace("0", "0")])
+    unit = write_part(run, "00", [f"{own}\n{passage}", passage * 3])
     find_repeated_passages([unit], run, configuration(50))
     table = pq.read_table(run.path("dedup", "passages", "part-00.parquet"))
-    spans = table["repeated_passages"].to_pylist()
-    sizes = [len(passage) + 5, 2 * len(passage)]
-    expected = [1 - sum(np.diff(row)[::2]) / size for row, size in zip(spans, sizes, strict=True)]
-    assert table["left"].to_pylist() == pytest.approx(expected)
-    assert sorted(round(share, 1) for share in expected) == [0.0, 1.0]
+    assert table["repeated_passages"].to_pylist()[0] == [len(own) + 1, 2 * len(own) + 1]
+    assert table["left"].to_pylist() == pytest.approx([0.5, 1 / 3], abs=0.01)
 
 
 def test_no_part_and_no_document(tmp_path: Path) -> None:
