@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import gzip
+import itertools
 import json
 import os
 import sys
@@ -144,7 +145,7 @@ def write_words(path: Path, texts: Sequence[str]) -> None:
     # Characters that are words by themselves stand alone in the suffix array's text too.
     alone = {int(point): f" {chr(point)} " for point in np.flatnonzero((classes() & KIND == PAIRED) & (classes() & WORD > 0))}
     data, ends = normal_forms(pa.array([texts[k].translate(alone) for k in order], pa.large_string()))
-    path.write_bytes(b"\0".join(data[a:b].tobytes() for a, b in zip(ends[:-1], ends[1:], strict=True)) + b"\0")
+    path.write_bytes(b"\0".join(data[a:b].tobytes() for a, b in itertools.pairwise(ends)) + b"\0")
 
 
 def contest(named: dict[str, list[str]], peers: bool, memory_bytes: int = 1 << 30) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -9,8 +10,8 @@ import pytest
 
 from benchmarks import passages
 from benchmarks.environments import Peer, PeerMissingError
-from benchmarks.peers.suffix_array import repeated
 from benchmarks.passages import PEER, contest, table, write_words
+from benchmarks.peers.suffix_array import repeated
 from tests.pipeline.corpora import long_topics
 from tests.pipeline.duplicates.passages_oracle import in_order, repeated_words, words
 
@@ -20,7 +21,7 @@ def test_the_suffix_array_marks_the_words_of_the_definition(tmp_path: Path) -> N
     write_words(tmp_path / "words", texts)
     data = (tmp_path / "words").read_bytes()
     suffixes = sorted(range(len(data)), key=lambda k: data[k:])
-    common = [_common(data[a:], data[b:]) for a, b in zip(suffixes, suffixes[1:], strict=False)] + [0]
+    common = [_common(data[a:], data[b:]) for a, b in pairwise(suffixes)] + [0]
     for least_words in (2, 3, 4):
         marks = repeated(np.frombuffer(data, np.uint8), np.array(suffixes), np.array(common), least_words)
         cut = repeated_words(texts, least_words)

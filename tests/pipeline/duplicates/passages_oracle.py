@@ -101,7 +101,7 @@ def repeated_words(texts: Texts, least_words: int) -> list[set[int]]:
 
 
 def repeated_by_suffixes(texts: Texts, least_words: int) -> list[set[int]]:
-    """The same by a sorted list of all suffixes and the words that neighbours have in common (Lee et al. 2022), in order of the documents."""
+    """The same by a sorted list of all suffixes and what neighbours have in common (Lee et al. 2022), in order of the documents."""
     numbers: dict[str, int] = {}
     sequence: list[int] = []
     origin: list[tuple[int, int]] = []
