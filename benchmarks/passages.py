@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import argparse
 import gzip
-import itertools
 import json
 import os
 import sys
@@ -31,10 +30,10 @@ from benchmarks.environments import ROOT, Peer, PeerMissingError, python_of
 from benchmarks.measure import Cost, measure
 from benchmarks.privacy import corpora
 from benchmarks.results import columns
-from filters.duplicates.digests import digests, normal_forms
+from filters.duplicates.digests import digests
 from filters.duplicates.passages import word_blocks
 from filters.text import normalise_text
-from filters.unicode import KIND, PAIRED, WORD, classes
+from filters.unicode import KIND, PAIRED, WORD, classes, lower
 from pipeline.config import Config
 from pipeline.duplicates import repeated_passages
 from pipeline.exchange import exchange, mapped, save_array
@@ -138,14 +137,22 @@ def _excerpt(data: bytes, start: int, end: int) -> str:
     return f"{before.decode(errors='ignore')}⟦{inside.decode(errors='ignore')}⟧{after.decode(errors='ignore')}"
 
 
+class _Words(dict[int, str]):
+    """For str.translate: words in lower case, those of one character apart, a blank for all else. As `filters.word_hashes` has it."""
+
+    def __missing__(self, point: int) -> str:
+        kind = classes()[point]
+        letter = chr(lower()[point])
+        self[point] = (f" {letter} " if kind & KIND == PAIRED else letter) if kind & WORD else " "
+        return self[point]
+
+
 def write_words(path: Path, texts: Sequence[str]) -> None:
     """What the suffix array reads: words in the documents' order."""
-    ids = digests(pa.array(texts, pa.large_string()))
-    order = sorted(range(len(texts)), key=lambda k: (-len(texts[k].encode()), ids[k]))
-    # Characters that are words by themselves stand alone in the suffix array's text too.
-    alone = {int(point): f" {chr(point)} " for point in np.flatnonzero((classes() & KIND == PAIRED) & (classes() & WORD > 0))}
-    data, ends = normal_forms(pa.array([texts[k].translate(alone) for k in order], pa.large_string()))
-    path.write_bytes(b"\0".join(data[a:b].tobytes() for a, b in itertools.pairwise(ends)) + b"\0")
+    ids, table = digests(pa.array(texts, pa.large_string())), _Words()
+    with path.open("wb") as file:
+        for k in sorted(range(len(texts)), key=lambda k: (-len(texts[k].encode()), ids[k])):
+            file.write("".join(f"{word} " for word in texts[k].translate(table).split()).encode() + b"\0")
 
 
 def contest(named: dict[str, list[str]], peers: bool, memory_bytes: int = 1 << 30) -> dict[str, Any]:

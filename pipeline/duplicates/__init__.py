@@ -1,1 +1,1 @@
-"""Jobs of dedup: one module for each kind of duplicate."""
+"""Duplicates among the documents of a run and of earlier ones: candidates, clusters, survivors, and the index that they leave."""

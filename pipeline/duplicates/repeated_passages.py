@@ -40,7 +40,7 @@ import pyarrow.parquet as pq
 
 from filters.duplicates.passages import BLOCK_WORDS, PASSAGE, Block, Windows, byte_spans, chosen_grams, hashed_windows, united, word_blocks
 from pipeline.config import Config
-from pipeline.exchange import Place, Records, arrays, exchange, groups, mapped, save_array, write_records
+from pipeline.exchange import Place, Records, exchange, mapped, save_array, write_records
 from pipeline.run import COST_OF_NUMBERS, PartWriter, Run, Unit
 from pipeline.runners import Told, run_units
 from pipeline.settings.dedup import RepeatedPassages
@@ -108,9 +108,7 @@ def write_grams(unit: PartUnit, run: Run, config: Config) -> None:
 def write_repeated_grams(placed: tuple[Place, Records], folder: Path) -> None:
     """Which of a place's grams are told twice: for each stretch that tells one."""
     place, records = placed
-    begins, sizes = groups(records["key"])
-    is_repeated = (sizes > 1) | records["is_twice"][begins]
-    found = records[np.repeat(is_repeated, sizes)]
+    found = records[_has_equal(records["key"]) | records["is_twice"]]
     _save_answers(folder, place, found["stretch"], found["key"])
 
 
@@ -132,8 +130,7 @@ def write_windows(unit: PartUnit, run: Run, config: Config) -> None:
 def write_repeated_windows(placed: tuple[Place, Records], folder: Path) -> None:
     """Which of a place's windows stand in an earlier document or stretch."""
     place, records = placed
-    _, sizes = groups(records["key"])
-    records = records[np.repeat(sizes > 1, sizes)]
+    records = records[_has_equal(records["key"])]
     # Stretches of one document are in the order of its text.
     columns = [records["stretch"], *records["order"].T[::-1], records["check"], records["key"]]
     records = records[np.lexsort(columns)]
@@ -247,6 +244,12 @@ def _table(spans: Records, first: int, lengths: npt.NDArray[np.int64]) -> pa.Tab
     return pa.table([flat, pa.array(left, pa.float32())], schema=PASSAGES)
 
 
+def _has_equal(keys: npt.NDArray[np.uint64]) -> npt.NDArray[np.bool_]:
+    """Which of sorted keys stand more than once."""
+    same = keys[1:] == keys[:-1]
+    return np.append(same, False) | np.insert(same, 0, False) if len(keys) else np.empty(0, np.bool_)
+
+
 def _save_answers(folder: Path, place: Place, stretch: npt.NDArray[np.uint64], values: npt.NDArray[Any]) -> None:
     """What a place says to stretches: uint64 [2, n], sorted by stretch, so that each maps its slice alone."""
     by_stretch = np.argsort(stretch, kind="stable")
@@ -258,7 +261,8 @@ def _answers(folder: Path, asked: int | Path) -> npt.NDArray[np.uint64]:
     """What all places say to a stretch, or to the one that a file is named for."""
     stretch = int(asked.stem) if isinstance(asked, Path) else asked
     found = [np.empty(0, np.uint64)]
-    for answers in arrays(folder):
+    for path in _files(folder, "*.npy"):
+        answers = mapped(path)
         begin, end = np.searchsorted(answers[0], np.array([stretch, stretch + 1], np.uint64))
         found.append(np.array(answers[1, begin:end]))
     return np.concatenate(found)
