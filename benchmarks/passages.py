@@ -118,9 +118,9 @@ def cuts(folder: Path, texts: Sequence[str]) -> dict[str, Any]:
             data = text.encode()
             for start, end in zip(spans[::2], spans[1::2], strict=True):
                 cut_bytes += end - start
-                pieces = [block.pieces for block in word_blocks(pa.array([data[start:end].decode()]), LEAST_WORDS)]
+                blocks = word_blocks(pa.array([data[start:end].decode()]), LEAST_WORDS)
                 # A span is one window's words, and one more for each further window.
-                cut_words += sum(int(piece[0, 3] - piece[0, 2]) - LEAST_WORDS + 1 for piece in pieces) + LEAST_WORDS - 1
+                cut_words += sum(block.words - LEAST_WORDS + 1 for block in blocks) + LEAST_WORDS - 1
                 shown.append(_excerpt(data, start, end))
     return {
         "bytes_cut": cut_bytes,

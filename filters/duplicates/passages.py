@@ -47,16 +47,16 @@ _32 = np.uint64(32)
 
 @dataclass(frozen=True)
 class Block:
-    """Words of consecutive texts. A piece is a run of words of one text, at least as many as a window has."""
+    """Words of consecutive texts, until the next block is asked for. A piece is a run of one text's words, no fewer than a window has."""
 
     data: npt.NDArray[np.uint8]
     """UTF-8 of the texts that the block is of, and of others."""
     offsets: npt.NDArray[np.int64]
     """Where each text begins in `data`."""
     hashes: npt.NDArray[np.uint64]
-    """Of each word; the same array in the next block."""
+    """Of each word."""
     bounds: npt.NDArray[np.int64]
-    """[words, 2]: first byte of each word within its text, and the one behind its last; the same array in the next block."""
+    """[words, 2]: first byte of each word within its text, and the one behind its last."""
     pieces: npt.NDArray[np.int64]
     """[pieces, 4]: number of the text, number of the piece's first word in it; the piece's words in `hashes`, from and until."""
 
