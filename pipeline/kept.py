@@ -36,7 +36,7 @@ def kept_batches(run: Run, key: str, config: Config) -> Iterator[pa.Table]:
     frequent = None
     with contextlib.ExitStack() as files:
         documents, signals = (files.enter_context(pq.ParquetFile(run.part(table, key))) for table in ("documents", "signals"))
-        repeated = {REPEATED[name]: files.enter_context(pq.ParquetFile(run.part(f"dedup/{name}", key))) for name in _repeated(config)}
+        repeated = {REPEATED[name]: files.enter_context(pq.ParquetFile(run.part(f"dedup/{name}", key))) for name in repeats_wanted(config)}
         aligned = {file.num_row_groups for file in (documents, signals, *repeated.values())}
         assert len(aligned) == 1, "documents, signals and dedup's spans are row-aligned, group by group"
         for group in range(documents.num_row_groups):
@@ -102,7 +102,7 @@ def cut_settings(run: Run, config: Config) -> list[Any]:
 def kept_units(run: Run, config: Config, settings: Sequence[Any]) -> list[Unit]:
     """A unit for each part of the kept text, its fingerprint of `settings` and of everything that the text is made from."""
     documents, decisions = run.outputs("extract", "documents"), run.outputs("dedup", "decisions")
-    repeated = [run.outputs("dedup", f"dedup/{name}") for name in _repeated(config)]
+    repeated = [run.outputs("dedup", f"dedup/{name}") for name in repeats_wanted(config)]
     units = []
     for key in sorted(decisions):
         made_from = [documents[key]["sha256"], decisions[key]["sha256"], *(spans[key]["sha256"] for spans in repeated)]
@@ -110,8 +110,8 @@ def kept_units(run: Run, config: Config, settings: Sequence[Any]) -> list[Unit]:
     return units
 
 
-def _repeated(config: Config) -> list[str]:
-    """Which of `REPEATED` are cut."""
+def repeats_wanted(config: Config) -> list[str]:
+    """Which of `REPEATED` are looked for and cut: also the folders of dedup/ with their spans."""
     return [name for name in REPEATED if getattr(config.dedup, name) is not None]
 
 

@@ -5,9 +5,9 @@ Out: dedup/passages/part-K.parquet, row-aligned: `repeated_passages`, flat [star
 Lost: nothing; what is cut is in the text until it is read for the tokenizer.
 
 A word is cut when it lies in a window of `least_words` words that stands in the same order in an earlier place: in a document that comes
-before (`order_of`), or further up in the same one. So the answer is a function of the documents and their order. The suffix array of Lee et
-al. 2022 (arXiv:2107.06499) finds the same repetitions with all text and 8 bytes a byte of it in one machine's memory; here each part is
-read twice and only numbers meet:
+before in the order of survival, or further up in the same one. So the answer is a function of the documents and their order. The suffix
+array of Lee et al. 2022 (arXiv:2107.06499) finds the same repetitions with all text and 8 bytes a byte of it in one machine's memory; here
+each part is read twice and only numbers meet:
 
 1. Each part tells which grams its windows choose (`filters.duplicates.passages`), one record for each distinct one; what is told by two
    places is repeated.
@@ -27,7 +27,7 @@ from __future__ import annotations
 
 import itertools
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -38,6 +38,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from filters.duplicates.digests import as_numbers
 from filters.duplicates.passages import BLOCK_WORDS, PASSAGE, Block, Windows, byte_spans, chosen_grams, hashed_windows, united, word_blocks
 from pipeline.config import Config
 from pipeline.exchange import Place, Records, exchange, mapped, save_array, write_records
@@ -57,6 +58,9 @@ STRETCH_BITS = 24
 COST_OF_WORDS = 1 / 8
 
 
+OrderOf = Callable[[Run, str], npt.NDArray[np.uint64]]
+
+
 @dataclass(frozen=True, kw_only=True)
 class PartUnit(Unit):
     """A part and its number."""
@@ -64,13 +68,15 @@ class PartUnit(Unit):
     number: int
 
 
-def find_repeated_passages(units: Sequence[Unit], run: Run, config: Config) -> None:
+def find_repeated_passages(units: Sequence[Unit], run: Run, config: Config, order_of: OrderOf | None = None) -> None:
     """Write dedup/passages/ for every part.
 
     Args:
         units: one for each part of documents/, by their keys; dedup/survivors/ holds a file for each.
         run: of the parts.
         config: with `dedup.passages`.
+        order_of: what the documents of a part are ordered by, uint64 [rows, columns], compared column by column, never equal for two
+            different ones; none: `longest_first`.
 
     Raises:
         ValueError: as `pipeline.runners.run_job`.
@@ -80,17 +86,17 @@ def find_repeated_passages(units: Sequence[Unit], run: Run, config: Config) -> N
     parts = [PartUnit(key=unit.key, fingerprint="", bytes=unit.bytes, number=number) for number, unit in enumerate(units)]
     run_units("dedup grams", parts, Told(write_grams, (run, config)), runner, COST_OF_WORDS)
     exchange("dedup repeated grams", _files(folder / "grams"), write_repeated_grams, (folder / "repeated-grams",), runner)
-    run_units("dedup windows", parts, Told(write_windows, (run, config)), runner, COST_OF_WORDS)
+    run_units("dedup windows", parts, Told(write_windows, (run, config, order_of or longest_first)), runner, COST_OF_WORDS)
     exchange("dedup repeated windows", _files(folder / "windows"), write_repeated_windows, (folder / "repeated-windows",), runner)
     run_units("dedup passages", parts, Told(write_passages, (run,)), runner, COST_OF_NUMBERS)
     shutil.rmtree(folder, ignore_errors=True)
 
 
-def order_of(run: Run, key: str) -> npt.NDArray[np.uint64]:
-    """What the documents of a part are ordered by, uint64 [rows, columns], compared column by column: longest text, doc_id, digest."""
+def longest_first(run: Run, key: str) -> npt.NDArray[np.uint64]:
+    """The order of a part's documents by their length, then doc_id, then digest."""
     signals = pq.read_table(run.part("signals", key), columns=["bytes", "doc_id", "digest"])
     longest = ~signals["bytes"].to_numpy().astype(np.uint64)
-    return np.column_stack([longest, *(_halves(signals[name]) for name in ("doc_id", "digest"))])
+    return np.column_stack([longest, *(as_numbers(signals[name]) for name in ("doc_id", "digest"))])
 
 
 def write_grams(unit: PartUnit, run: Run, config: Config) -> None:
@@ -112,7 +118,7 @@ def write_repeated_grams(placed: tuple[Place, Records], folder: Path) -> None:
     _save_answers(folder, place, found["stretch"], found["key"])
 
 
-def write_windows(unit: PartUnit, run: Run, config: Config) -> None:
+def write_windows(unit: PartUnit, run: Run, config: Config, order_of: OrderOf) -> None:
     """The windows of each stretch that chose a repeated gram; of each distinct one, the first as a record."""
     settings = _settings(config)
     order = order_of(run, unit.key)
@@ -266,12 +272,6 @@ def _answers(folder: Path, asked: int | Path) -> npt.NDArray[np.uint64]:
         begin, end = np.searchsorted(answers[0], np.array([stretch, stretch + 1], np.uint64))
         found.append(np.array(answers[1, begin:end]))
     return np.concatenate(found)
-
-
-def _halves(column: pa.ChunkedArray) -> npt.NDArray[np.uint64]:
-    """Fixed 16-byte values as uint64 [n, 2] that sort as the bytes do."""
-    slices = (np.frombuffer(chunk.buffers()[1], ">u8")[2 * chunk.offset : 2 * (chunk.offset + len(chunk))] for chunk in column.chunks)
-    return np.concatenate([np.empty(0, ">u8"), *slices]).astype(np.uint64).reshape(-1, 2)
 
 
 def _settings(config: Config) -> RepeatedPassages:

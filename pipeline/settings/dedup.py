@@ -69,8 +69,8 @@ class Dedup(Section):
     survives of a cluster of at least that size is served so often. Sizes below the smallest of the table weigh 1."""
     lines: RepeatedLines | None = None
     passages: RepeatedPassages | None = None
-    least_left: Share = 0.2
-    """A document of whose bytes less than this share is left by `lines` and `passages` is removed."""
+    least_left: Share = 0.1
+    """A document of whose bytes less than this share is left by `lines` and `passages` is removed, and what is left with it."""
 
     @field_validator("weights", mode="before")
     @classmethod

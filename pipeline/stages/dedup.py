@@ -3,7 +3,9 @@
 In:  filtered/part-K (who takes part), signals/part-K (digests, signature, what survivors are chosen by), documents/part-K (input, date);
      dedup/index/ of the runs that `dedup.against` names. Text is read only where `verify: exact`, `lines` or `passages` ask for it.
 Out: decisions/part-K, row-aligned with documents: filter's verdict, or keep = false by 'exact duplicate', 'same words' or 'near duplicate'
-     with the similarity to the survivor; cluster_id, survivor_id and cluster_size for every member of a cluster.
+     with the similarity to the survivor, or by 'repeated text' where `lines` and `passages` leave too little; cluster_id, survivor_id and
+     cluster_size for every member of a cluster; the weight of what is kept.
+     dedup/lines/ and dedup/passages/part-K, row-aligned: spans that are cut when text is read again.
      dedup/index/, which later runs are compared with; dedup/superseded.parquet, documents of earlier runs that would fall now.
 Lost: nothing; a duplicate keeps its row.
 
@@ -30,6 +32,8 @@ from pipeline.duplicates.clusters import RULES, cluster_columns, clusters_of, wr
 from pipeline.duplicates.exact import verify_exactly
 from pipeline.duplicates.index import FOLDER, Part, Population, earlier_indexes, write_index
 from pipeline.duplicates.likeness import NEAR
+from pipeline.duplicates.repeats import RULE as REPEATED_TEXT
+from pipeline.duplicates.repeats import find_repeats, repeats_files, shares_left
 from pipeline.run import COST_OF_NUMBERS, Manifest, PartWriter, Run, Unit, digest
 from pipeline.schema import DECISIONS
 from pipeline.stage import Job, Stage
@@ -37,7 +41,7 @@ from pipeline.stage import Job, Stage
 VERSION = 3
 INDEX = "index"
 # Folders within dedup/ that only the work itself needs.
-SCRATCH = ("records", "edges", "labels", "members", "clusters", "superseded", "shingles")
+SCRATCH = ("records", "edges", "labels", "members", "clusters", "superseded", "shingles", "survivors")
 
 
 def plan(run: Run, config: Config) -> Sequence[Unit]:
@@ -69,15 +73,18 @@ def decide_unit(unit: PartUnit, run: Run, config: Config) -> None:
     # In a chain of small changes a document may be less similar to the survivor than to the member that it is removed for.
     near = pc.if_else(pc.less(mine["similarity"], np.float32(config.dedup.threshold)), f"{least} to another member", least)
     bound = pc.if_else(pc.equal(mine["rule"], RULES[NEAR]), near, "= 1")
-    keep = pc.and_(verdicts["keep"], pc.invert(duplicate))
+    unique = pc.and_(verdicts["keep"], pc.invert(duplicate))
+    left = pa.array(shares_left(run, unit.key, config), from_pandas=True)
+    emptied = pc.and_(unique, pc.fill_null(pc.less(left, np.float32(config.dedup.least_left)), False))
+    keep = pc.and_(unique, pc.invert(emptied))
     weights = weights_of(pc.fill_null(mine["cluster_size"], 1).to_numpy(), table_of(config.dedup.weights))
     columns = {
         "doc_id": verdicts["doc_id"],
         "keep": keep,
-        "stage": pc.if_else(duplicate, "dedup", verdicts["stage"]),
-        "rule": pc.if_else(duplicate, mine["rule"], verdicts["rule"]),
-        "value": pc.if_else(duplicate, mine["similarity"], verdicts["value"]),
-        "bound": pc.if_else(duplicate, bound, verdicts["bound"]),
+        "stage": pc.if_else(pc.or_(duplicate, emptied), "dedup", verdicts["stage"]),
+        "rule": pc.if_else(duplicate, mine["rule"], pc.if_else(emptied, REPEATED_TEXT, verdicts["rule"])),
+        "value": pc.if_else(duplicate, mine["similarity"], pc.if_else(emptied, left, verdicts["value"])),
+        "bound": pc.if_else(duplicate, bound, pc.if_else(emptied, f">= {config.dedup.least_left:g}", verdicts["bound"])),
         "cluster_id": mine["cluster_id"],
         "survivor_id": mine["survivor_id"],
         "cluster_size": mine["cluster_size"],
@@ -87,7 +94,8 @@ def decide_unit(unit: PartUnit, run: Run, config: Config) -> None:
     with PartWriter(run.part("decisions", unit.key), DECISIONS) as writer:
         writer.write(table)
     index = [run.path(*FOLDER, f"part-{unit.key}.{name}.npy") for name in ("documents", "signatures")]
-    run.give_receipt("dedup", unit, [writer.path, *index], {"sources": _counts(unit, run, table)})
+    outputs = [writer.path, *index, *repeats_files(run, unit.key, config)]
+    run.give_receipt("dedup", unit, outputs, {"sources": _counts(unit, run, table)})
 
 
 def _counts(unit: PartUnit, run: Run, decisions: pa.Table) -> dict[str, Any]:
@@ -147,6 +155,7 @@ def _work(job: Job) -> None:
     if config.dedup.verify == "exact":
         verify_exactly(units, job, population)
     write_clusters(run, config.dedup, population, config.runner)
+    find_repeats(units, job)
     job.each([unit for unit in job.units if isinstance(unit, PartUnit)], decide_unit, cost=COST_OF_NUMBERS)
     for unit in job.units:
         if unit.key == INDEX:
@@ -175,4 +184,4 @@ def _finish_index(unit: Unit, job: Job, population: Population) -> None:
     run.give_receipt("dedup", unit, [description, *files, run.path("dedup", "superseded.parquet")], {})
 
 
-DEDUP = Stage("dedup", ("decisions",), plan, _work, _summary, check)
+DEDUP = Stage("dedup", ("decisions", "dedup/lines", "dedup/passages"), plan, _work, _summary, check)

@@ -32,6 +32,7 @@ class Text:
     input: str = "pages.warc.gz"
     kept: bool = True
     quality: float = 0.0
+    domain: str | None = None
 
     @property
     def doc_id(self) -> bytes:
@@ -46,6 +47,8 @@ def signals_of(texts: Sequence[Text], config: Config) -> pa.Table:
         {
             "doc_id": pa.array([text.doc_id for text in texts], pa.binary(16)),
             "digest": pa.array(digests(column), pa.binary(16)),
+            "domain": pa.array([text.domain for text in texts], pa.string()),
+            "language": pa.array(["en"] * len(texts), pa.string()),
             "bytes": pa.array([len(text.text.encode()) for text in texts], pa.int64()),
             "words": pa.array([text.quality for text in texts], pa.float32()),
             "words_digest": pc.if_else(pa.array(has_words(minima)), as_bytes(words), None),

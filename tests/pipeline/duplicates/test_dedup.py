@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from pipeline.duplicates.index import forget
+from pipeline.kept import kept_batches
 from pipeline.run import Run
 from pipeline.stage import perform
 from pipeline.stages.dedup import DEDUP
@@ -292,6 +293,42 @@ def test_200_000_copies_of_a_page_are_one_cluster(tmp_path: Path) -> None:
     assert {(row["cluster_size"], row["survivor_id"]) for row in rows} == {(200_000, min(row["doc_id"] for row in rows))}
     large = [bucket for file in run.path("dedup", "buckets").glob("*.json") for bucket in json.loads(file.read_text())["large"]]
     assert [bucket["documents"] for bucket in large] == [200_000] * 15
+
+
+def test_repeated_lines_and_passages_are_cut_from_what_is_left_and_emptied_documents_go(tmp_path: Path) -> None:
+    generator = np.random.default_rng(9)
+    menu = "Home | About this site | All of the articles | Contact us | Imprint"
+    quoted = " ".join(sentence(generator, 60))
+    own = [" ".join(sentence(generator, 80)) for _ in range(6)]
+    texts = [
+        Text("first", f"{menu}\n{own[0]}\n{quoted}\n{own[1]} {own[1][::-1]}", domain="a.org"),
+        Text("second", f"{menu}\n{own[2]}\n{quoted}\nthe end", domain="a.org"),
+        Text("third", f"{menu}\n{own[3]}", domain="a.org"),
+        Text("copy of third", f"{menu}\n{own[3]}", domain="a.org"),
+        Text("other domain", f"{menu}\n{own[4]}", domain="b.org"),
+        Text("nothing else", f"{menu}\n{quoted}\n.", domain="a.org"),
+    ]
+    sections = {"dedup": {"lines": {"most_documents": 3}, "passages": {"least_words": 50}, "survivor": ["bytes"]}}
+    parts = {"a": texts[::2], "b": texts[1::2]}
+    run, config = plant(tmp_path / "run", parts, **sections)
+    perform(DEDUP, run, config)
+    rows = decisions(run)
+    assert {name: row["rule"] for name, row in rows.items() if not row["keep"]} == {
+        max("third", "copy of third", key=lambda name: rows[name]["doc_id"]): "exact duplicate",
+        "nothing else": "repeated text",
+    }
+    assert (rows["nothing else"]["bound"], rows["nothing else"]["value"] < 0.1) == (">= 0.1", True)
+    left = {}
+    for key in parts:
+        for batch in kept_batches(run, key, config):
+            left |= dict(zip(batch["locator"].to_pylist(), batch["text"].to_pylist(), strict=True))
+    assert left["first"] == f"{own[0]}\n{quoted}\n{own[1]} {own[1][::-1]}"
+    assert left["second"].split() == f"{own[2]} the end".split()
+    assert left["other domain"] == f"{menu}\n{own[4]}"
+    # The copy does not count: with one document fewer the menu stays.
+    run = deduplicated(tmp_path / "fewer", {"a": texts[:5]}, **sections)
+    spans = pq.read_table(run.part("dedup/lines", "a"))["repeated_lines"].to_pylist()
+    assert not any(spans)
 
 
 def test_what_is_left_over_is_removed(tmp_path: Path) -> None:
