@@ -23,7 +23,7 @@ from benchmarks.dedup_signatures import DATASKETCH, PERMUTATIONS, RENSA, TEXT_DE
 from benchmarks.dedup_texts import Pairs, exact, planted_pairs, versions
 from benchmarks.environments import DATATROVE, ROOT
 from benchmarks.measure import CommandError, measure
-from benchmarks.our_dedup import VERIFY
+from benchmarks.our_dedup import MODES
 from benchmarks.results import columns
 from benchmarks.signal_texts import SAMPLE, Text, pack
 from filters.duplicates.neighbours import band_keys
@@ -146,12 +146,10 @@ def decisions(data: Path, folder: Path, *, small: bool, peers: bool) -> dict[str
         }
         for label, found in of_signatures.items():
             told.setdefault(label, {})[str(threshold)] = asdict(judge(found, pairs, threshold))
-        for verify in VERIFY:
-            labels = clusters[f"{verify} {threshold}"]
+        for mode in MODES:
+            labels = clusters[f"{mode} {threshold}"]
             kept = len({label for label in labels if label >= 0}) + labels.count(-1)
-            told.setdefault(f"curate, verify: {verify}: clusters", {})[str(threshold)] = asdict(
-                judge(together(labels), pairs, threshold, kept)
-            )
+            told.setdefault(f"curate, {mode}: clusters", {})[str(threshold)] = asdict(judge(together(labels), pairs, threshold, kept))
         for key, way in FIND.items() if peers else ():
             told.setdefault(key, {"label": way.label})[str(threshold)] = _peer_decisions(way, place, pairs, threshold)
     return told

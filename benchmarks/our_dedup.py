@@ -2,7 +2,7 @@
 
     whole THRESHOLD FOLDER OUT        signatures, and the dedup stage over them; what lies between is written outside of the clock
     decisions THRESHOLDS FOLDER OUT   extract, filter and dedup over a table of the texts, for each threshold (a,b,…) and way to verify: OUT
-                                      gets the cluster of each text (-1: none), by "VERIFY THRESHOLD"
+                                      gets the cluster of each text (-1: none), by "WAY THRESHOLD"
     stage FOLDER RUNNER               the dedup stage of a run that `dedup_runs.write_run` wrote; RUNNER is JSON of that section
     shared FOLDER DATA SMALL          extract and filter over shared data, then the dedup stage, which alone is measured
 
@@ -37,7 +37,13 @@ from pipeline.stages.dedup import DEDUP
 from pipeline.stages.extract import EXTRACT
 from pipeline.stages.filter import FILTER
 
-VERIFY = ("none", "estimate", "exact")
+MODES: dict[str, dict[str, Any]] = {
+    "verify: none": {"verify": "none"},
+    "verify: estimate": {"verify": "estimate"},
+    "verify: exact": {"verify": "exact"},
+    "verify: exact, similar_to: survivor": {"verify": "exact", "similar_to": "survivor"},
+}
+"""Settings of dedup, by what they are called in the table."""
 SAMPLE_S = 0.05
 Told = dict[str, Any]
 
@@ -63,27 +69,27 @@ def decisions(thresholds: str, folder: str, out: str) -> Told:
     before, wall = cpu_seconds(), time.monotonic()
     with tempfile.TemporaryDirectory() as name:
         Path(name, "texts.jsonl").write_text("".join(json.dumps({"text": text}) + "\n" for text in texts), encoding="utf-8")
-        for verify in VERIFY:
+        for way, settings in MODES.items():
             for threshold in thresholds.split(","):
-                config = configuration(Path(name), dedup={"verify": verify, "threshold": float(threshold)}, runner={"workers": 1})
+                config = configuration(Path(name), dedup=settings | {"threshold": float(threshold)}, runner={"workers": 1})
                 run = Run(config.directory)
                 for stage in (EXTRACT, FILTER, DEDUP):
                     perform(stage, run, config)
-                clusters[f"{verify} {threshold}"] = _clusters(run, len(texts))
+                clusters[f"{way} {threshold}"] = _clusters(run, len(texts))
     Path(out).write_text(json.dumps(clusters))
     return {"cpu_s": cpu_seconds() - before, "wall_s": time.monotonic() - wall}
 
 
 def _clusters(run: Run, texts: int) -> list[int]:
-    """Of each text the number of its cluster; -1 where it has none or did not become a document."""
+    """Of each text the number of its survivor; -1 where it has no duplicate or did not become a document."""
     numbers: dict[bytes, int] = {}
     labels = [-1] * texts
     for key in run.keys("filter"):
         locators = pq.read_table(run.part("documents", key), columns=["locator"])["locator"].to_pylist()
-        found = pq.read_table(run.part("decisions", key), columns=["cluster_id"])["cluster_id"].to_pylist()
-        for locator, cluster in zip(locators, found, strict=True):
-            if cluster is not None:
-                labels[int(locator.rpartition("#")[2])] = numbers.setdefault(cluster, len(numbers))
+        found = pq.read_table(run.part("decisions", key), columns=["survivor_id"])["survivor_id"].to_pylist()
+        for locator, survivor in zip(locators, found, strict=True):
+            if survivor is not None:
+                labels[int(locator.rpartition("#")[2])] = numbers.setdefault(survivor, len(numbers))
     return labels
 
 

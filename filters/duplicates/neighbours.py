@@ -68,6 +68,8 @@ class Stars:
     """Keys of the buckets over `large_bucket`, sorted."""
     large_sizes: npt.NDArray[np.int64]
     """Members of these buckets."""
+    large_hubs: npt.NDArray[np.int64]
+    """Their first hubs."""
     left: int
     """Members that no hub of their bucket was similar to, when as many as allowed had been tried."""
 
@@ -99,7 +101,7 @@ def verified_stars(
     keys, ordinals = keys[order], ordinals[order]
     begins, sizes = groups(keys)
     is_large = sizes > large_bucket
-    large, large_sizes = keys[begins[is_large]], sizes[is_large]
+    large, large_sizes, large_hubs = keys[begins[is_large]], sizes[is_large], ordinals[begins[is_large]]
     found = [np.empty((0, 2), np.int64)]
     for _ in range(hubs):
         begins, sizes = groups(keys)
@@ -112,7 +114,7 @@ def verified_stars(
         found.append(pairs[similar])
         others = members[~similar[places]]
         keys, ordinals = keys[others], ordinals[others]
-    return Stars(unique_pairs(np.concatenate(found))[0], large, large_sizes, len(keys) - len(groups(keys)[0]))
+    return Stars(unique_pairs(np.concatenate(found))[0], large, large_sizes, large_hubs, len(keys) - len(groups(keys)[0]))
 
 
 def unique_pairs(pairs: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:

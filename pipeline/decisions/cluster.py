@@ -15,7 +15,8 @@ from pipeline.decisions.compare import Comparison, Difference, compare, side_by_
 from pipeline.decisions.find_records import Row, read_row, rows_with
 from pipeline.decisions.ledger import printable
 from pipeline.duplicates.clusters import RULES
-from pipeline.duplicates.index import DESCRIPTION, FOLDER, holds
+from pipeline.duplicates.earlier_runs import holds
+from pipeline.duplicates.index import DESCRIPTION, FOLDER
 from pipeline.run import CONFIGURATION, Run
 from pipeline.schema import DOCUMENT_ID
 

@@ -7,6 +7,7 @@ index holds; see `filters.duplicates.neighbours.verified_stars`.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,7 +20,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import xxhash
 
-from filters.duplicates.digests import as_numbers
+from filters.duplicates.digests import as_bytes, as_numbers
 from filters.duplicates.neighbours import band_keys, unique_pairs, verified_stars
 from filters.duplicates.signature import has_words
 from filters.duplicates.survivors import day_numbers, precedence, rank
@@ -34,6 +35,7 @@ from pipeline.signals import signals_schema
 RECORD = np.dtype([("key", "<u8"), ("ordinal", "<i8")])
 HUBS = 16
 LARGE_BUCKET = 10_000
+SHOWN_BUCKETS = 100
 _COMMON_CRAWL = re.compile(r"CC-MAIN-\d{4}-\d\d")
 _WORDS_KEY = np.uint64(0xA24BAED4963EE407)  # keys of words do not meet those of bands
 
@@ -139,8 +141,15 @@ def earlier_records(index: Index, begin: int, folder: Path) -> list[Path]:
 
 
 def find_pairs(files: Sequence[Path], run: Run, config: Config, population: Population) -> None:
-    """Verified pairs of all records to `dedup/edges/`, int64 [m, 2] by place; the index's bands; large buckets to `dedup/buckets/`."""
+    """Verified pairs of all records to `dedup/edges/`, int64 [m, 2] by place; the index's bands; `dedup/buckets.json`.
+
+    The last tells the largest buckets over 10,000 documents, each with the document that the others were compared with first, and how many
+    documents were `left` that resembled none of as many hubs as are tried.
+    """
     exchange("duplicates", files, pairs_of_place, (run, config.dedup, population), config.runner)
+    told = [json.loads(file.read_text(encoding="utf-8")) for file in sorted(run.path("dedup", "buckets").glob("*.json"))]
+    large = sorted((bucket for one in told for bucket in one["large"]), key=lambda bucket: (-bucket["documents"], bucket["key"]))
+    write_json(run.path("dedup", "buckets.json"), {"large": large[:SHOWN_BUCKETS], "left": sum(one["left"] for one in told)})
 
 
 def pairs_of_place(placed: tuple[Place, npt.NDArray[np.void]], run: Run, dedup: Dedup, population: Population) -> None:
@@ -173,10 +182,12 @@ def pairs_of_place(placed: tuple[Place, npt.NDArray[np.void]], run: Run, dedup: 
         edges = survivors[np.searchsorted(ends, edges)]
     edges = unique_pairs(edges[edges[:, 0] != edges[:, 1]])[0]
     save_array(run.path("dedup", "edges", f"{name}.npy"), edges)
-    buckets = [
-        {"key": f"{key:016x}", "documents": size} for key, size in zip(stars.large.tolist(), stars.large_sizes.tolist(), strict=True)
+    first = as_bytes(likeness.documents["doc_id"][stars.large_hubs]).to_pylist()
+    large = [
+        {"key": f"{key:016x}", "documents": size, "first": doc_id.hex()}
+        for key, size, doc_id in zip(stars.large.tolist(), stars.large_sizes.tolist(), first, strict=True)
     ]
-    write_json(run.path("dedup", "buckets", f"{name}.json"), {"large": buckets, "left": stars.left})
+    write_json(run.path("dedup", "buckets", f"{name}.json"), {"large": large, "left": stars.left})
 
 
 def read_edges(run: Run) -> list[Path]:

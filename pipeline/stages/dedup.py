@@ -29,8 +29,9 @@ from filters.duplicates.weights import table_of, weights_of
 from pipeline.config import Config
 from pipeline.duplicates.candidates import PartUnit, check_survivor, describe_part, earlier_records, find_pairs
 from pipeline.duplicates.clusters import RULES, cluster_columns, clusters_of, write_clusters
+from pipeline.duplicates.earlier_runs import earlier_indexes, write_index
 from pipeline.duplicates.exact import verify_exactly
-from pipeline.duplicates.index import FOLDER, Part, Population, earlier_indexes, write_index
+from pipeline.duplicates.index import FOLDER, Part, Population
 from pipeline.duplicates.likeness import NEAR
 from pipeline.duplicates.repeats import RULE as REPEATED_TEXT
 from pipeline.duplicates.repeats import find_repeats, repeats_files, shares_left
@@ -41,7 +42,7 @@ from pipeline.stage import Job, Stage
 VERSION = 3
 INDEX = "index"
 # Folders within dedup/ that only the work itself needs.
-SCRATCH = ("records", "edges", "labels", "members", "clusters", "superseded", "shingles", "survivors")
+SCRATCH = ("records", "edges", "labels", "members", "clusters", "superseded", "shingles", "survivors", "buckets")
 
 
 def plan(run: Run, config: Config) -> Sequence[Unit]:
@@ -141,7 +142,7 @@ def _summary(manifest: Manifest) -> str:
 def _work(job: Job) -> None:
     run, config = job.run, job.config
     units = [unit for unit in plan(run, config) if isinstance(unit, PartUnit)]
-    for name in (*SCRATCH, INDEX, "buckets"):
+    for name in (*SCRATCH, INDEX):
         shutil.rmtree(run.path("dedup", name), ignore_errors=True)
     earlier = earlier_indexes(run, config)
     own = tuple(Part(str(run.path(*FOLDER)), unit.key, unit.kept) for unit in units)
@@ -181,7 +182,7 @@ def _finish_index(unit: Unit, job: Job, population: Population) -> None:
     files = sorted(file for name in ("bands", "links", "survivors") for file in run.path(*FOLDER, name).glob("*.npy"))
     content = {path: output["sha256"] for receipt in job.receipts().values() for path, output in receipt.outputs.items()}
     description = write_index(run, job.config, population.own, population.earlier, content)
-    run.give_receipt("dedup", unit, [description, *files, run.path("dedup", "superseded.parquet")], {})
+    run.give_receipt("dedup", unit, [description, *files, run.path("dedup", "superseded.parquet"), run.path("dedup", "buckets.json")], {})
 
 
 DEDUP = Stage("dedup", ("decisions", "dedup/lines", "dedup/passages"), plan, _work, _summary, check)

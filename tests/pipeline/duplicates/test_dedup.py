@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from pipeline.duplicates.index import forget
+from pipeline.duplicates.earlier_runs import forget
 from pipeline.kept import kept_batches
 from pipeline.run import Run
 from pipeline.stage import perform
@@ -286,13 +286,14 @@ def test_near_alone_exact_alone_and_neither(tmp_path: Path) -> None:
 
 def test_200_000_copies_of_a_page_are_one_cluster(tmp_path: Path) -> None:
     page = "the same notice of a few words stands on every page of this site, and nothing else does"
-    parts = {f"{part:02d}": [Text(f"{part}-{k}", page) for k in range(20_000)] for part in range(10)}
+    parts = {f"{part:02d}": [Text(f"{part}-{k}", page) for k in range(50_000)] for part in range(4)}
     run = deduplicated(tmp_path / "run", parts, runner={"memory_bytes": 16 << 20})
     rows = [row for file in run.path("decisions").glob("*.parquet") for row in pq.read_table(file).to_pylist()]
     assert sum(row["keep"] for row in rows) == 1
     assert {(row["cluster_size"], row["survivor_id"]) for row in rows} == {(200_000, min(row["doc_id"] for row in rows))}
-    large = [bucket for file in run.path("dedup", "buckets").glob("*.json") for bucket in json.loads(file.read_text())["large"]]
-    assert [bucket["documents"] for bucket in large] == [200_000] * 15
+    buckets = json.loads(run.path("dedup", "buckets.json").read_text())
+    assert [(bucket["documents"], bucket["first"]) for bucket in buckets["large"]] == [(200_000, rows[0]["survivor_id"].hex())] * 15
+    assert buckets["left"] == 0
 
 
 def test_repeated_lines_and_passages_are_cut_from_what_is_left_and_emptied_documents_go(tmp_path: Path) -> None:
