@@ -337,7 +337,7 @@ def test_what_is_left_over_is_removed(tmp_path: Path) -> None:
     assert {path.name for path in run.path("dedup").iterdir()} == {
         "_config.json",
         "_manifest.json",
-        "buckets",
+        "buckets.json",
         "index",
         "superseded.parquet",
     }
