@@ -36,17 +36,19 @@ def among_duplicates(run: Run, row: Row, decision: Account, *, with_texts: bool)
 
     Returns:
         Values for JSON: `keep`, `removed`, `weight`, `cluster` (its id, None for a document that duplicates nothing); in a cluster also
-        `documents` (its size), `survivor` (doc_id) and `members`, some others; of a removed document `rule`, `similarity`, `bound`,
-        `survivor_document` (None where this run does not hold it, and then `survivor_run`) and `comparison`.
+        `documents` (its size), `survivor` (doc_id) and `members`, some others; of a removed document `rule`, `similarity` (of repeated
+        text the share that is left) and `bound`; of a duplicate `survivor_document` (None where this run does not hold it, and then
+        `survivor_run`) and `comparison`.
     """
     told: Account = {"keep": decision["keep"], "removed": decision["stage"] == "dedup", "weight": decision.get("weight")}
+    is_duplicate = decision["rule"] in RULES.values()
     if told["removed"]:
         told |= {"rule": decision["rule"], "similarity": decision["value"], "bound": decision["bound"]}
     if decision["cluster_id"] is None:
         return told | {"cluster": None}
     survivor = decision["survivor_id"]
     told |= {"cluster": decision["cluster_id"].hex(), "documents": decision["cluster_size"], "survivor": survivor.hex()}
-    if told["removed"]:
+    if is_duplicate:
         place = _survivor_row(run, survivor, decision["cluster_id"])
         told["survivor_document"] = place and _document(run, place)
         if place is None:

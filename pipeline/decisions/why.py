@@ -20,6 +20,7 @@ from pipeline.decisions.find_records import Row, find, read_row
 from pipeline.decisions.ledger import printable
 from pipeline.decisions.repeated import repeated_lines, repeated_spans
 from pipeline.decisions.rules import rules
+from pipeline.duplicates.repeats import RULE as REPEATED_TEXT
 from pipeline.run import Run
 
 MOST_WHOLE = 5
@@ -264,6 +265,8 @@ def _number(value: float | None) -> str:
 
 def _dedup_words(dedup: Account) -> str:
     often = "" if dedup["weight"] in (None, 1) else f", served {dedup['weight']:g} times an epoch"
+    if dedup["removed"] and dedup["rule"] == REPEATED_TEXT:
+        return f"removed as {dedup['rule']} ({_number(dedup['similarity'])} of it is left where {dedup['bound']} is asked)"
     if dedup["cluster"] is None:
         return f"kept: no duplicate of another{often}"
     of = f"cluster {dedup['cluster']} of {dedup['documents']:,} documents"

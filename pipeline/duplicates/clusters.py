@@ -78,9 +78,7 @@ def clusters_of_place(placed: tuple[Place, npt.NDArray[np.void]], run: Run, dedu
     places = precedence(population.order(nodes, likeness.documents))
     first = choose_survivors(labels, places)
     survivors = first if dedup.similar_to == "member" else _similar_survivors(labels, places, likeness, population)
-    begins, lengths = groups(labels)
-    sizes = np.repeat(np.add.reduceat(known["size"], begins), lengths)
-    smallest = np.repeat(_smallest(known["cluster"], begins, labels), lengths, axis=0)
+    sizes, smallest = _of_each(labels, known["size"], known["cluster"])
     stands = survivors == np.arange(len(nodes))
 
     links = np.empty(len(nodes), LINK)
@@ -91,7 +89,9 @@ def clusters_of_place(placed: tuple[Place, npt.NDArray[np.void]], run: Run, dedu
         all_survivors["first"], all_survivors["survivor"] = nodes[first][stands], nodes[stands]
         save_array(run.path(*FOLDER, "survivors", name), np.sort(all_survivors))
 
-    own = np.flatnonzero(nodes >= population.own_first)
+    if dedup.similar_to == "survivor":  # each survivor and what it stands for is a cluster
+        sizes, smallest = _of_each(survivors, np.ones(len(nodes), np.int64), likeness.documents["doc_id"])
+    own = np.flatnonzero((nodes >= population.own_first) & (sizes > 1))
     pairs = np.stack([own, survivors[own]], axis=1)
     rows = np.zeros(len(own), CLUSTERED)
     rows["ordinal"] = nodes[own] - population.own_first
@@ -168,6 +168,11 @@ def cluster_columns(clustered: npt.NDArray[np.void], row_of: Ordinals) -> pa.Tab
     return pa.table(columns).take(pa.array(row_of, mask=row_of < 0))
 
 
-def _smallest(numbers: npt.NDArray[np.uint64], begins: Ordinals, labels: Ordinals) -> npt.NDArray[np.uint64]:
-    """The smallest row of each group of uint64 [n, 2], by the first column, then the second."""
-    return numbers[np.lexsort((numbers[:, 1], numbers[:, 0], labels))[begins]]
+def _of_each(labels: Ordinals, sizes: Ordinals, ids: npt.NDArray[np.uint64]) -> tuple[Ordinals, npt.NDArray[np.uint64]]:
+    """For each row the sum of `sizes`, int64 [n], and the smallest of `ids`, uint64 [n, 2], of the rows of its label."""
+    order = np.lexsort((ids[:, 1], ids[:, 0], labels))
+    begins, lengths = groups(labels[order])
+    totals, smallest = np.empty_like(sizes), np.empty_like(ids)
+    totals[order] = np.repeat(np.add.reduceat(sizes[order], begins), lengths)
+    smallest[order] = np.repeat(ids[order][begins], lengths, axis=0)
+    return totals, smallest

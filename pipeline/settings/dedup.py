@@ -55,7 +55,7 @@ class Dedup(Section):
     """How a pair that collides is compared: by its signatures, by the shingles of its texts, or not at all."""
     similar_to: Literal["member", "survivor"] = "member"
     """Whom a document must be similar to in order to be removed: any member of its cluster, so that a chain of small changes is one cluster
-    with one survivor; or the survivor itself, so that a cluster may have several."""
+    with one survivor; or the survivor itself, so that such a chain falls into several clusters."""
     scope: Literal["run", "source", "crawl"] = "crawl"
     """Which documents are compared: all; those of one source; or, of Common Crawl files (CC-MAIN-YYYY-WW in the input's name), those of one
     crawl, and all others together."""

@@ -36,8 +36,8 @@ class ClusterRow:
     """Documents that filter kept, by the size of their cluster."""
 
     label: str
-    clusters: int
-    """Those of which a document is kept in this run."""
+    kept: int
+    """Documents of these that stay."""
     documents: int
 
 
@@ -154,7 +154,7 @@ def sections(run: Run) -> list[Section]:
 
 
 def clusters(decisions: Iterable[pa.Table]) -> list[ClusterRow]:
-    """Clusters and documents by size; a document that duplicates nothing is a cluster of 1.
+    """Documents by the size of their cluster, and how many of them stay; one that duplicates nothing is a cluster of 1.
 
     Args:
         decisions: columns `keep`, `stage` and `cluster_size`; what filter removed takes no part.

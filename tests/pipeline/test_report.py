@@ -52,7 +52,7 @@ def test_every_cluster_and_document_that_took_part_is_in_one_row(sizes: list[int
     tables = [
         pa.Table.from_pylist([dict(zip(schema.names, row, strict=True)) for row in rows[part::parts]], schema) for part in range(parts)
     ]
-    found = {row.label: (row.clusters, row.documents) for row in clusters(tables)}
+    found = {row.label: (row.kept, row.documents) for row in clusters(tables)}
     if all(size == 1 for size in sizes):
         assert found == {}
         return

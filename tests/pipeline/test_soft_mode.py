@@ -78,7 +78,7 @@ def test_what_survives_is_served_as_often_as_its_cluster_weighs(tmp_path: Path) 
     page = (run / "report" / "index.html").read_text()
     assert f"an epoch serves {counts['epoch_tokens']:,} tokens; without weights {counts['tokens']:,}." in page
     for label, clusters, documents in (("1", 9, 9), ("2", 3, 6), ("3 to 4", 2, 6), ("5 to 9", 1, 7), ("10 to 99", 0, 0)):
-        assert f'<td>{label}</td><td class="n">{clusters}</td><td class="n">{documents}</td>' in page
+        assert f'<td>{label}</td><td class="n">{documents}</td><td class="n">{clusters}</td>' in page
     seven = next(row["doc_id"] for row in decisions if row["keep"] and row["cluster_size"] == 7)
     assert "of 7 documents, served 4 times an epoch (" in curate("why", seven.hex()[:8], run).stdout
 

@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
+from pipeline.decisions.why import lines, why
 from pipeline.duplicates.earlier_runs import forget
 from pipeline.kept import kept_batches
 from pipeline.run import Run
@@ -122,7 +123,9 @@ def test_a_chain_has_one_survivor_or_only_what_is_similar_to_a_survivor_goes(tmp
     assert 3 <= len(kept(cut)) <= 5
     assert "11" in kept(cut)
     assert all(row["value"] >= 0.7 for row in rows.values() if not row["keep"])
-    assert len({row["cluster_id"] for row in rows.values()}) == 1
+    clusters = {row["cluster_id"]: row["cluster_size"] for row in rows.values() if row["cluster_id"]}
+    assert 2 <= len(clusters) <= len(kept(cut))
+    assert sum(clusters.values()) + sum(row["cluster_id"] is None for row in rows.values()) == 12
 
 
 @pytest.mark.parametrize("seed", [3, 4])
@@ -309,7 +312,8 @@ def test_repeated_lines_and_passages_are_cut_from_what_is_left_and_emptied_docum
         Text("other domain", f"{menu}\n{own[4]}", domain="b.org"),
         Text("nothing else", f"{menu}\n{quoted}\n.", domain="a.org"),
     ]
-    sections = {"dedup": {"lines": {"most_documents": 3}, "passages": {"least_words": 50}, "survivor": ["bytes"]}}
+    sections: dict[str, Any] = {"filter": {"presets": {"web": []}}}
+    sections |= {"dedup": {"lines": {"most_documents": 3}, "passages": {"least_words": 50}, "survivor": ["bytes"]}}
     parts = {"a": texts[::2], "b": texts[1::2]}
     run, config = plant(tmp_path / "run", parts, **sections)
     perform(DEDUP, run, config)
@@ -318,6 +322,9 @@ def test_repeated_lines_and_passages_are_cut_from_what_is_left_and_emptied_docum
         max("third", "copy of third", key=lambda name: rows[name]["doc_id"]): "exact duplicate",
         "nothing else": "repeated text",
     }
+    told = "\n".join(lines(why(run, texts[5].doc_id.hex(), config)))
+    assert "removed as repeated text" in told
+    assert "of it is left where >= 0.1 is asked" in told
     assert (rows["nothing else"]["bound"], rows["nothing else"]["value"] < 0.1) == (">= 0.1", True)
     left = {}
     for key in parts:
