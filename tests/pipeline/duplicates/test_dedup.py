@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
@@ -62,7 +63,8 @@ def test_order_files_memory_and_workers_change_nothing(tmp_path: Path, seed: int
     parts = {"b": texts[::-3], "a": texts[-2::-3], "c": texts[-3::-3], "empty": []}
     assert verdicts(deduplicated(tmp_path / "parts", parts)) == plain
     assert verdicts(deduplicated(tmp_path / "little", parts, runner={"memory_bytes": 1 << 20})) == plain
-    assert verdicts(deduplicated(tmp_path / "two", parts, runner={"workers": 2, "small_job_bytes": 0})) == plain
+    if seed == 1:  # starting the processes of six jobs takes 15 s
+        assert verdicts(deduplicated(tmp_path / "two", parts, runner={"workers": 2, "small_job_bytes": 0})) == plain
 
 
 @pytest.mark.parametrize("seed", [3, 4, 5])
@@ -291,11 +293,13 @@ def test_200_000_copies_of_a_page_are_one_cluster(tmp_path: Path) -> None:
     page = "the same notice of a few words stands on every page of this site, and nothing else does"
     parts = {f"{part:02d}": [Text(f"{part}-{k}", page) for k in range(50_000)] for part in range(4)}
     run = deduplicated(tmp_path / "run", parts, runner={"memory_bytes": 16 << 20})
-    rows = [row for file in run.path("decisions").glob("*.parquet") for row in pq.read_table(file).to_pylist()]
-    assert sum(row["keep"] for row in rows) == 1
-    assert {(row["cluster_size"], row["survivor_id"]) for row in rows} == {(200_000, min(row["doc_id"] for row in rows))}
+    rows = pq.read_table(run.path("decisions"))
+    assert pc.sum(rows["keep"]).as_py() == 1
+    assert rows["cluster_size"].unique().to_pylist() == [200_000]
+    (survivor,) = rows["survivor_id"].unique().to_pylist()
+    assert survivor == min(rows["doc_id"].to_pylist())
     buckets = json.loads(run.path("dedup", "buckets.json").read_text())
-    assert [(bucket["documents"], bucket["first"]) for bucket in buckets["large"]] == [(200_000, rows[0]["survivor_id"].hex())] * 15
+    assert [(bucket["documents"], bucket["first"]) for bucket in buckets["large"]] == [(200_000, survivor.hex())] * 15
     assert buckets["left"] == 0
 
 
