@@ -49,7 +49,7 @@ SCRATCH = ("records", "edges", "labels", "members", "clusters", "superseded", "s
 def plan(run: Run, config: Config) -> Sequence[Unit]:
     """A unit per part of filtered/, each dependent on every part since a duplicate may lie anywhere; and one for the index."""
     check_survivor(config)
-    earlier = [[index.digest, xxhash.xxh3_128_hexdigest(index.forgotten())] for index in earlier_indexes(run, config)]
+    earlier = [[index.digest, xxhash.xxh3_128_hexdigest(index.forgotten().tobytes())] for index in earlier_indexes(run, config)]
     settings = [VERSION, config.dedup.model_dump(mode="json"), [source.name for source in config.sources], earlier]
     fingerprint = digest([settings, run.need("filter").outputs_digest(), run.need("extract").outputs_digest()])
     parts = run.need("filter").parts
