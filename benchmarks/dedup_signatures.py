@@ -5,18 +5,15 @@ Also the contestants of the other sections: where each runs, and what each numbe
 
 from __future__ import annotations
 
-import shutil
-import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import xxhash
 
-from benchmarks.environments import DATATROVE, ROOT, Peer, PeerMissingError, python_of
-from benchmarks.native import FLAGS
+from benchmarks.cpp import compiled
+from benchmarks.environments import DATATROVE, Peer, PeerMissingError, python_of
 from benchmarks.results import Row, columns, speed_ratio
 from benchmarks.signal_contest import Contestant
 from benchmarks.signal_texts import SAMPLE, Text, pack, sample_of
@@ -74,28 +71,13 @@ def of_cpp(label: str, threshold: float, sets: tuple[str, ...]) -> Contestant:
 
 
 def build(seed: int = 1) -> tuple[str, ...]:
-    """The program, and its tables: classes, lower case, permutations; in .bench/.
+    """The program, and its tables: classes, lower case, permutations.
 
     Raises:
-        PeerMissingError: there is no g++, or it fails.
+        PeerMissingError: as `compiled`.
     """
-    compiler = shutil.which("g++")
-    if compiler is None:
-        raise PeerMissingError("no g++ on this machine")
-    version = subprocess.run([compiler, "-dumpfullversion"], capture_output=True, check=True).stdout
-    digest = xxhash.xxh3_64_hexdigest(CPP.read_bytes() + version + " ".join(FLAGS).encode())
-    folder = ROOT / ".bench" / f"minhash-{digest}"
-    program = folder / "minhash"
-    if not program.exists():
-        folder.mkdir(parents=True, exist_ok=True)
-        done = subprocess.run([compiler, *FLAGS, "-o", str(program), str(CPP)], capture_output=True, text=True, check=False)
-        if done.returncode:
-            raise PeerMissingError(f"g++ fails: {(done.stderr.strip().splitlines() or ['no message'])[0][:200]}")
     permutations = np.concatenate(permutations_of(PERMUTATIONS, seed))
-    tables = {"classes.bin": classes(), "lower.bin": lower(), f"permutations-{seed}.bin": permutations}
-    for name, table in tables.items():
-        (folder / name).write_bytes(table.tobytes())
-    return str(program), *(str(folder / name) for name in tables)
+    return compiled(CPP, {"classes.bin": classes(), "lower.bin": lower(), f"permutations-{seed}.bin": permutations})
 
 
 def ours(*arguments: str) -> tuple[str, ...]:

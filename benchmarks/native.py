@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -12,14 +10,12 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import xxhash
 
-from benchmarks.environments import ROOT, PeerMissingError
+from benchmarks.cpp import compiled
 from filters.statistics.columns import CUTS, DEFINITIONS
 from filters.unicode import classes, lower
 
 SOURCE = Path(__file__).resolve().parent / "peers" / "signals.cpp"
-FLAGS = ("-std=c++17", "-O3", "-march=native")
 # Sums of doubles may be taken in another order; a float32 has 24 bits.
 _RELATIVE = 2.0**-22
 
@@ -36,27 +32,13 @@ class Agreement:
     """Our columns that the C++ pass has not."""
 
 
-def build() -> tuple[str, str, str]:
-    """The program and the tables of character classes and of lower case, in .bench/.
+def build() -> tuple[str, ...]:
+    """The program and the tables of character classes and of lower case.
 
     Raises:
-        PeerMissingError: there is no g++, or it fails.
+        PeerMissingError: as `compiled`.
     """
-    compiler = shutil.which("g++")
-    if compiler is None:
-        raise PeerMissingError("no g++ on this machine")
-    version = subprocess.run([compiler, "-dumpfullversion"], capture_output=True, check=True).stdout
-    digest = xxhash.xxh3_64_hexdigest(SOURCE.read_bytes() + version + " ".join(FLAGS).encode())
-    folder = ROOT / ".bench" / f"signals-{digest}"
-    program, tables = folder / "signals", {folder / "classes.bin": classes(), folder / "lower.bin": lower()}
-    if not program.exists():
-        folder.mkdir(parents=True, exist_ok=True)
-        done = subprocess.run([compiler, *FLAGS, "-o", str(program), str(SOURCE)], capture_output=True, text=True, check=False)
-        if done.returncode:
-            raise PeerMissingError(f"g++ fails: {(done.stderr.strip().splitlines() or ['no message'])[0][:200]}")
-    for file, table in tables.items():
-        file.write_bytes(table.tobytes())
-    return str(program), *map(str, tables)
+    return compiled(SOURCE, {"classes.bin": classes(), "lower.bin": lower()})
 
 
 def compare(ours: pa.Table, out: Path, columns: Sequence[str], cuts: Sequence[str]) -> Agreement:

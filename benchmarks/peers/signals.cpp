@@ -580,7 +580,7 @@ void header_marks(string_view text, bool& xml, bool& generated, bool& html) {
         if (text[at] == '\n') {
             ++line;
         } else if (text[at] == '<') {
-            xml = xml || (at < 100 && starts_in_any_case(text, at, "<?xml version="));
+            xml = xml || (at + 14 <= 100 && starts_in_any_case(text, at, "<?xml version="));
             html = html || (tags < 8 && (starts_in_any_case(text, at, "<!doctype html") || starts_in_any_case(text, at, "<html")));
             ++tags;
         } else if (line < 5) {

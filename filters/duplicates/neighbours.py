@@ -135,3 +135,11 @@ def groups(keys: npt.NDArray[Any]) -> tuple[npt.NDArray[np.int64], npt.NDArray[n
     is_first[1:] = keys[1:] != keys[:-1]
     begins = np.flatnonzero(is_first)
     return begins, np.diff(begins, append=len(keys))
+
+
+def shared(keys: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
+    """Which of sorted keys stand more than once: bool [n]."""
+    stands = np.zeros(len(keys), np.bool_)
+    stands[1:] = keys[1:] == keys[:-1]
+    stands[:-1] |= stands[1:]
+    return stands

@@ -21,7 +21,7 @@ import pyarrow.parquet as pq
 import xxhash
 
 from filters.duplicates.digests import as_bytes, as_numbers
-from filters.duplicates.neighbours import band_keys, unique_pairs, verified_stars
+from filters.duplicates.neighbours import band_keys, shared, unique_pairs, verified_stars
 from filters.duplicates.signature import has_words
 from filters.duplicates.survivors import day_numbers, precedence, rank
 from pipeline.config import Config
@@ -166,10 +166,8 @@ def pairs_of_place(placed: tuple[Place, npt.NDArray[np.void]], run: Run, dedup: 
         keys, ordinals = np.concatenate([keys, their_keys]), np.concatenate([ordinals, theirs])
         order = np.argsort(keys, kind="stable")
         keys, ordinals = keys[order], ordinals[order]
-    shared = np.zeros(len(keys), np.bool_)
-    shared[1:] = keys[1:] == keys[:-1]
-    shared[:-1] |= shared[1:]
-    keys, ordinals = keys[shared], ordinals[shared]
+    collides = shared(keys)
+    keys, ordinals = keys[collides], ordinals[collides]
     nodes, places = np.unique(ordinals, return_inverse=True)
     likeness = Likeness(nodes, population, dedup)
     order_of = precedence(population.order(nodes, likeness.documents))

@@ -39,6 +39,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from filters.duplicates.digests import as_numbers
+from filters.duplicates.neighbours import shared
 from filters.duplicates.passages import BLOCK_WORDS, PASSAGE, Block, Windows, byte_spans, chosen_grams, hashed_windows, united, word_blocks
 from pipeline.config import Config
 from pipeline.exchange import Place, Records, exchange, mapped, save_array, write_records
@@ -114,7 +115,7 @@ def write_grams(unit: PartUnit, run: Run, config: Config) -> None:
 def write_repeated_grams(placed: tuple[Place, Records], folder: Path) -> None:
     """Which of a place's grams are told twice: for each stretch that tells one."""
     place, records = placed
-    found = records[_has_equal(records["key"]) | records["is_twice"]]
+    found = records[shared(records["key"]) | records["is_twice"]]
     _save_answers(folder, place, found["stretch"], found["key"])
 
 
@@ -136,7 +137,7 @@ def write_windows(unit: PartUnit, run: Run, config: Config, order_of: OrderOf) -
 def write_repeated_windows(placed: tuple[Place, Records], folder: Path) -> None:
     """Which of a place's windows stand in an earlier document or stretch."""
     place, records = placed
-    records = records[_has_equal(records["key"])]
+    records = records[shared(records["key"])]
     # Stretches of one document are in the order of its text.
     columns = [records["stretch"], *records["order"].T[::-1], records["check"], records["key"]]
     records = records[np.lexsort(columns)]
@@ -248,12 +249,6 @@ def _table(spans: Records, first: int, lengths: npt.NDArray[np.int64]) -> pa.Tab
     left = 1 - removed / np.maximum(lengths, 1)
     flat = pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), pa.array(cuts.reshape(-1), pa.int32()))
     return pa.table([flat, pa.array(left, pa.float32())], schema=PASSAGES)
-
-
-def _has_equal(keys: npt.NDArray[np.uint64]) -> npt.NDArray[np.bool_]:
-    """Which of sorted keys stand more than once."""
-    same = keys[1:] == keys[:-1]
-    return np.append(same, False) | np.insert(same, 0, False) if len(keys) else np.empty(0, np.bool_)
 
 
 def _save_answers(folder: Path, place: Place, stretch: npt.NDArray[np.uint64], values: npt.NDArray[Any]) -> None:
