@@ -158,3 +158,22 @@ def exchange(label: str, files: Sequence[Path], work: Callable[..., None], argum
     for places in layout(total, runner.memory_bytes) if units else ():
         transform = Exchange(label, units, places, Told(work, arguments))
         run_job(runner, lambda pipeline, transform=transform: pipeline | label >> transform, units, COST_OF_NUMBERS)  # type: ignore[misc]
+
+
+def bisected(column: npt.NDArray[Any], values: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
+    """np.searchsorted, reading only what it compares: of a field of mapped records numpy would copy the whole column each time.
+
+    Args:
+        column: rising integers [n], of any stride.
+        values: integers [m].
+
+    Returns:
+        int64 [m]: the first place whose number is not below the value.
+    """
+    low, high = np.zeros(len(values), np.int64), np.full(len(values), len(column), np.int64)
+    while len(open_ := np.flatnonzero(low < high)):
+        middle = (low[open_] + high[open_]) // 2
+        below = column[middle] < values[open_]
+        low[open_[below]] = middle[below] + 1
+        high[open_[~below]] = middle[~below]
+    return low

@@ -10,10 +10,10 @@ from filters.duplicates.digests import as_bytes
 from filters.duplicates.neighbours import groups, verified_stars
 from filters.duplicates.survivors import choose_survivors, precedence
 from pipeline.duplicates.candidates import read_edges
-from pipeline.duplicates.connected import connected
+from pipeline.duplicates.connected import FACTOR, connected
 from pipeline.duplicates.index import FOLDER, LINK, SURVIVOR, Ordinals, Population
 from pipeline.duplicates.likeness import NEAR, SAME_TEXT, SAME_WORDS, Likeness
-from pipeline.exchange import Place, exchange, mapped, save_array, write_records
+from pipeline.exchange import Place, bisected, exchange, mapped, save_array, write_records
 from pipeline.run import PartWriter, Run
 from pipeline.schema import DOCUMENT_ID
 from pipeline.settings.dedup import Dedup
@@ -31,11 +31,11 @@ CLUSTERED = np.dtype(
         ("size", "<i4"),
     ]
 )
+FALLEN = np.dtype([("age", "<i4"), ("doc_id", "<u8", (2,)), ("survivor", "<u8", (2,))])
 SUPERSEDED = pa.schema([("run", pa.string()), ("doc_id", DOCUMENT_ID), ("survivor_id", DOCUMENT_ID)])
 RULES = {SAME_TEXT: "exact duplicate", SAME_WORDS: "same words", NEAR: "near duplicate"}
 MOST_SURVIVORS = 256
 """Of a cluster that members are compared with; what is similar to none of them survives, too."""
-_SPREAD = np.uint64(0x9E3779B97F4A7C15)
 
 
 def write_clusters(run: Run, dedup: Dedup, population: Population, runner: Runner) -> None:
@@ -49,16 +49,17 @@ def write_clusters(run: Run, dedup: Dedup, population: Population, runner: Runne
         labels = mapped(file)
         members = np.empty(len(labels), MEMBER)
         members["label"], members["node"] = labels["label"], labels["node"]
-        members["key"] = labels["label"].astype(np.uint64) * _SPREAD
+        members["key"] = labels["label"].astype(np.uint64) * np.uint64(FACTOR)
         files.append(run.path("dedup", "members", f"{number:05d}.npy"))
         write_records(files[-1], members)
     exchange("clusters", files, clusters_of_place, (run, dedup, population), runner)
     names = [index.name for index in population.earlier]
+    pieces = [np.load(file, allow_pickle=False) for file in sorted(run.path("dedup", "superseded").glob("*.npy"))]
+    rows = np.concatenate([np.empty(0, FALLEN), *pieces])
+    rows = rows[np.lexsort((rows["doc_id"][:, 1], rows["doc_id"][:, 0], rows["age"]))]
+    ids = [as_bytes(np.ascontiguousarray(rows[name])) for name in ("doc_id", "survivor")]
     with PartWriter(run.path("dedup", "superseded.parquet"), SUPERSEDED) as writer:
-        for file in sorted(run.path("dedup", "superseded").glob("*.npy")):
-            rows = np.load(file, allow_pickle=False)
-            ids = [as_bytes(np.ascontiguousarray(rows[name])) for name in ("doc_id", "survivor")]
-            writer.write(pa.table([pa.array([names[age] for age in rows["age"].tolist()], pa.string()), *ids], schema=SUPERSEDED))
+        writer.write(pa.table([pa.array([names[age] for age in rows["age"].tolist()], pa.string()), *ids], schema=SUPERSEDED))
 
 
 def clusters_of_place(placed: tuple[Place, npt.NDArray[np.void]], run: Run, dedup: Dedup, population: Population) -> None:
@@ -104,7 +105,7 @@ def clusters_of_place(placed: tuple[Place, npt.NDArray[np.void]], run: Run, dedu
     save_array(run.path("dedup", "clusters", name), rows[np.argsort(rows["ordinal"])])
 
     fallen = np.flatnonzero((nodes < population.own_first) & stood & ~stands)
-    told = np.zeros(len(fallen), [("age", "<i4"), ("doc_id", "<u8", (2,)), ("survivor", "<u8", (2,))])
+    told = np.zeros(len(fallen), FALLEN)
     told["age"] = population.ages(nodes[fallen])
     told["doc_id"], told["survivor"] = likeness.documents["doc_id"][fallen], likeness.documents["doc_id"][survivors[fallen]]
     if len(told):
@@ -143,7 +144,7 @@ def clusters_of(run: Run, first: int, documents: int) -> npt.NDArray[np.void]:
     pieces = [np.empty(0, CLUSTERED)]
     for file in sorted(run.path("dedup", "clusters").glob("*.npy")):
         rows = mapped(file)
-        begin, end = np.searchsorted(rows["ordinal"], [first, first + documents])
+        begin, end = bisected(rows["ordinal"], np.array([first, first + documents]))
         pieces.append(np.array(rows[begin:end]))
     clustered = np.concatenate(pieces)
     clustered["ordinal"] -= first

@@ -25,7 +25,7 @@ import numpy as np
 import numpy.typing as npt
 
 from filters.duplicates.neighbours import groups
-from pipeline.exchange import Place, mapped
+from pipeline.exchange import Place, bisected, mapped
 
 LINK = np.dtype([("node", "<i8"), ("survivor", "<i8"), ("size", "<i8"), ("cluster", "<u8", (2,))])
 SURVIVOR = np.dtype([("first", "<i8"), ("survivor", "<i8")])
@@ -145,7 +145,7 @@ class Population:
             for file in sorted((index.folder / "links").glob("*.npy")):
                 table = mapped(file)
                 wanted = _moved(result["survivor"], ours, theirs)
-                places = np.minimum(np.searchsorted(table["node"], wanted), len(table) - 1)
+                places = np.minimum(bisected(table["node"], wanted), len(table) - 1)
                 hits = np.flatnonzero(table["node"][places] == wanted)
                 linked = table[places[hits]]
                 result["survivor"][hits] = _moved(linked["survivor"], theirs, ours)
@@ -160,8 +160,8 @@ class Population:
             wanted = _moved(firsts, ours, theirs)
             for file in sorted((index.folder / "survivors").glob("*.npy")):
                 table = mapped(file)
-                begins = np.searchsorted(table["first"], wanted, side="left")
-                ends = np.searchsorted(table["first"], wanted, side="right")
+                begins = bisected(table["first"], wanted)
+                ends = bisected(table["first"], wanted + 1)
                 for place in np.flatnonzero(ends > begins).tolist():
                     latest[place] = _moved(table["survivor"][begins[place] : ends[place]], theirs, ours)
         further = {place: ordinals[ordinals != firsts[place]] for place, ordinals in latest.items()}

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.exchange import LEAST_PLACES, Place, exchange, layout, of_places, save_array, write_records
+from pipeline.exchange import LEAST_PLACES, Place, bisected, exchange, layout, of_places, save_array, write_records
 from pipeline.settings.stages import Runner
 
 RECORD = np.dtype([("key", "<u8"), ("ordinal", "<i8"), ("weight", "<f4", (2,))])
@@ -62,6 +62,14 @@ def test_places_part_the_hash_space(total: int, memory: int) -> None:
     table = np.zeros(len(keys), RECORD)
     table["key"] = keys
     assert sum(len(piece) for piece in of_places(table, places)) == len(keys)
+
+
+@given(st.lists(st.integers(-50, 50)), st.lists(st.integers(-60, 60)))
+def test_bisected_finds_what_searchsorted_finds(column: list[int], values: list[int]) -> None:
+    table = np.zeros(len(column), [("other", "<i4"), ("node", "<i8")])
+    table["node"] = sorted(column)
+    wanted = np.array(values, np.int64)
+    assert bisected(table["node"], wanted).tolist() == np.searchsorted(table["node"], wanted).tolist()
 
 
 def test_no_file_is_no_work(tmp_path: Path) -> None:
